@@ -1,0 +1,12 @@
+# Warnings are strict in our presets and silent for embedders; sanitizers apply to every target alike.
+function(cairn_compile_options target)
+  if(CAIRN_WARNINGS_AS_ERRORS)
+    target_compile_options(${target} PRIVATE
+      -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wnon-virtual-dtor
+      -Woverloaded-virtual -Wcast-align -Wformat=2 -Werror)
+  endif()
+  if(CAIRN_SANITIZE)
+    target_compile_options(${target} PRIVATE -fsanitize=${CAIRN_SANITIZE} -fno-omit-frame-pointer)
+    target_link_options(${target} PUBLIC -fsanitize=${CAIRN_SANITIZE})
+  endif()
+endfunction()
