@@ -2,7 +2,7 @@
 function(cairn_compile_options target)
   if(CAIRN_WARNINGS_AS_ERRORS)
     target_compile_options(${target} PRIVATE
-      -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wnon-virtual-dtor
+      -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wno-missing-field-initializers -Wno-dangling-else -Wnon-virtual-dtor
       -Woverloaded-virtual -Wcast-align -Wformat=2 -Werror)
   endif()
   if(CAIRN_SANITIZE)

@@ -1,0 +1,43 @@
+// Passes every call on and writes it down in a DiskLog. Can also be told to withhold syncs from the log, so that a campaign
+// sees the disk of an engine that forgot them.
+#pragma once
+
+#include <cairn/file_system.h>
+
+#include <atomic>
+
+#include "tests/support/disk_log.h"
+
+namespace cairn::test {
+
+class RecordingFileSystem final : public FileSystem {
+ public:
+  /// Paths in the log are relative to `root`.
+  RecordingFileSystem(FileSystem& inner, DiskLog& log, std::string root)
+      : inner_(inner), log_(log), root_(std::move(root)) {}
+
+  /// From now on `syncData`, durable writes and file system syncs are recorded as if they had not been asked for.
+  void forgetSyncs() { forgetSyncs_ = true; }
+
+  std::unique_ptr<File> open(const std::string& path, const OpenOptions& options) override;
+  void createDirectory(const std::string& path) override;
+  void syncDirectory(const std::string& path) override;
+  void syncFileSystem(const std::string& path) override;
+  void rename(const std::string& from, const std::string& to) override;
+  void unlink(const std::string& path) override;
+  std::vector<std::string> list(const std::string& path) override { return inner_.list(path); }
+  bool exists(const std::string& path) override { return inner_.exists(path); }
+  std::uint64_t freeBytes(const std::string& path) override { return inner_.freeBytes(path); }
+  std::unique_ptr<FileLock> lock(const std::string& path) override { return inner_.lock(path); }
+
+ private:
+  friend class RecordingFile;
+  [[nodiscard]] std::string relative(const std::string& path) const;
+
+  FileSystem& inner_;
+  DiskLog& log_;
+  std::string root_;
+  std::atomic<bool> forgetSyncs_{false};
+};
+
+}  // namespace cairn::test
