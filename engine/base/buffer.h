@@ -53,11 +53,14 @@ class Buffer {
     if (capacity_ > size_) reallocate(size_);
   }
 
+  /// The next `count` bytes will not need memory, hence not throw.
+  void ensureRoom(std::size_t count) {
+    if (capacity_ - size_ < count) reallocate(size_ + count > 2 * capacity_ ? size_ + count : 2 * capacity_);
+  }
+
   /// Adds `count` bytes of unspecified content and returns where they begin.
   char* extend(std::size_t count) {
-    if (capacity_ - size_ < count) {
-      reallocate(size_ + count > 2 * capacity_ ? size_ + count : 2 * capacity_);
-    }
+    ensureRoom(count);
     char* begin = data_ + size_;
     size_ += count;
     return begin;

@@ -1,0 +1,180 @@
+// The LMDB environment: tables, read snapshots that are kept for reuse, and one writer.
+//
+// LMDB is used at its default durability (R7): no NOSYNC, NOMETASYNC, WRITEMAP or MAPASYNC. The map grows between
+// transactions only: a write that finds it full is undone, the map is grown while no snapshot is out, and the whole write
+// is repeated.
+#pragma once
+
+#include <cairn/types.h>
+
+#include <array>
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+struct MDB_cursor;
+struct MDB_env;
+struct MDB_txn;
+
+namespace cairn::kv {
+
+enum class Table : unsigned {
+  kMeta,        ///< name -> number or bytes
+  kClasses,     ///< class -> backend, name
+  kNames,       ///< class, name -> object
+  kObjects,     ///< object -> space, class, name
+  kSpaces,      ///< space -> object, LSNs, sizes, digest
+  kKv,          ///< space, key -> value
+  kAlarms,      ///< object, alarm name -> time, attempts
+  kAlarmQueue,  ///< time, object, alarm name -> nothing
+  kChanges,     ///< space, last LSN -> where its run of undo stands in the change log
+  kTimeline,    ///< object, LSN -> space the object was pointed at
+};
+inline constexpr unsigned kTableCount = 10;
+
+/// LMDB's limit on keys.
+inline constexpr std::size_t kStoreKeyBytesMax = 511;
+
+/// A position in a table. Views it returns live until the next call on it and no longer than its transaction.
+class Cursor {
+ public:
+  Cursor() = default;
+  Cursor(MDB_txn* transaction, unsigned dbi);
+  Cursor(Cursor&& other) noexcept;
+  Cursor& operator=(Cursor&& other) noexcept;
+  ~Cursor();
+
+  /// Each returns whether there is an entry there.
+  bool seek(std::string_view key);      ///< First entry at or after `key`.
+  bool seekExact(std::string_view key);
+  bool first();
+  bool last();
+  bool next();
+  bool previous();
+  /// Last entry before `key`.
+  bool seekBefore(std::string_view key);
+
+  [[nodiscard]] bool valid() const { return valid_; }
+  [[nodiscard]] std::string_view key() const { return key_; }
+  [[nodiscard]] std::string_view value() const { return value_; }
+
+  // In a write transaction only.
+  void put(std::string_view key, std::string_view value);
+  /// The key is greater than any in the table.
+  void append(std::string_view key, std::string_view value);
+  void eraseCurrent();
+
+ private:
+  bool move(int operation);
+
+  MDB_cursor* cursor_ = nullptr;
+  bool valid_ = false;
+  std::string_view key_;
+  std::string_view value_;
+};
+
+class Environment;
+
+/// What can be read: shared by snapshots and write transactions.
+class ReadAccess {
+ public:
+  [[nodiscard]] std::optional<std::string_view> get(Table table, std::string_view key) const;
+  [[nodiscard]] Cursor cursor(Table table) const;
+  [[nodiscard]] std::uint64_t entries(Table table) const;
+
+ protected:
+  ReadAccess() = default;
+  MDB_txn* transaction_ = nullptr;
+  const std::array<unsigned, kTableCount>* tables_ = nullptr;
+  const Environment* environment_ = nullptr;
+};
+
+/// A consistent view of the store, borrowed from the environment; given back when destroyed. One thread at a time. Holding
+/// one for long makes the file grow.
+class Snapshot final : public ReadAccess {
+ public:
+  Snapshot() = default;
+  Snapshot(Snapshot&& other) noexcept;
+  Snapshot& operator=(Snapshot&& other) noexcept;
+  ~Snapshot();
+  explicit operator bool() const { return transaction_ != nullptr; }
+
+ private:
+  friend class Environment;
+  Environment* owner_ = nullptr;
+  std::uint64_t version_ = 0;
+};
+
+class WriteTransaction final : public ReadAccess {
+ public:
+  void put(Table table, std::string_view key, std::string_view value);
+  bool erase(Table table, std::string_view key);
+
+ private:
+  friend class Environment;
+  WriteTransaction() = default;
+};
+
+class Environment {
+ public:
+  struct Options {
+    std::string directory;
+    std::uint64_t mapBytes = std::uint64_t{64} << 30;
+    unsigned readersMax = 1024;
+    bool readOnly = false;  ///< Beside the process that owns the root.
+  };
+
+  /// Opens, or creates, the environment. Throws: kDamaged, kForeign, kIo.
+  explicit Environment(const Options& options);
+  ~Environment();
+  Environment(const Environment&) = delete;
+  Environment& operator=(const Environment&) = delete;
+
+  /// The state as of the last completed write. Waits while the map is being grown, unless this thread holds a snapshot.
+  [[nodiscard]] Snapshot snapshot();
+
+  /// Runs `work` in the one write transaction and makes it durable. `work` may run more than once. If it throws, nothing
+  /// happened. Throws also: kNoSpace, kIo, kDamaged.
+  void write(const std::function<void(WriteTransaction&)>& work);
+
+  struct Size {
+    std::uint64_t fileBytes = 0;
+    std::uint64_t usedBytes = 0;  ///< Of pages in use, free pages excluded.
+    std::uint64_t mapBytes = 0;
+  };
+  [[nodiscard]] Size size();
+
+ private:
+  friend class Snapshot;
+  void openTables();
+  void checkFileLength();
+  bool attempt(const std::function<void(WriteTransaction&)>& work);
+  void grow();
+  void release(Snapshot& snapshot);
+  void refreshIdle();
+
+  Options options_;
+  MDB_env* environment_ = nullptr;
+  std::array<unsigned, kTableCount> tables_{};
+  std::uint64_t mapBytes_ = 0;
+
+  std::atomic<std::uint64_t> version_{1};  ///< Grows with every completed write.
+  std::mutex mutex_;
+  std::condition_variable idleChanged_;
+  struct Idle {
+    MDB_txn* transaction;
+    std::uint64_t version;  ///< 0: reset, must be renewed.
+  };
+  std::vector<Idle> idle_;
+  unsigned out_ = 0;
+  bool growing_ = false;
+};
+
+}  // namespace cairn::kv

@@ -1,0 +1,63 @@
+// Walks the keys of one space in the store in exact byte order, long keys included.
+#pragma once
+
+#include <cairn/types.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kv/environment.h"
+#include "kv/keys.h"
+
+namespace cairn::kv {
+
+/// Views live as long as the snapshot or, in a write transaction, until the next write.
+class StoreCursor {
+ public:
+  StoreCursor(const ReadAccess& store, SpaceId space);
+
+  /// To the first key at or after `key`.
+  bool seek(std::string_view key);
+  /// To the last key before `key`.
+  bool seekBefore(std::string_view key);
+  bool seekLast();
+  bool next();
+  bool previous();
+
+  [[nodiscard]] bool valid() const { return valid_; }
+  [[nodiscard]] std::string_view key() const { return key_; }
+  [[nodiscard]] std::string_view value() const { return value_; }
+
+ private:
+  /// Long keys with one prefix, as many as a window holds, in order.
+  struct Group {
+    std::string prefix;  ///< Store key up to the hash.
+    std::vector<BucketEntry> window;
+    std::size_t at = 0;
+    bool complete = false;  ///< The window reaches the group's end in the direction of travel.
+  };
+
+  bool inSpace() const { return cursor_.valid() && cursor_.key().starts_with(prefix_); }
+  bool settleForward();
+  bool settleBackward();
+  bool take(std::string_view key, std::string_view value);
+  bool none();
+  std::string_view userKey() const { return cursor_.key().substr(kSpaceBytes); }
+
+  bool enterGroupForward(std::string_view from, bool inclusive);
+  bool enterGroupBackward(std::string_view before, bool bounded);
+  void fillWindow(std::string_view bound, bool bounded, bool inclusive, bool forward);
+  bool leaveGroupForward();
+  bool leaveGroupBackward();
+
+  Cursor cursor_;
+  std::string prefix_;
+  Group group_;
+  bool inGroup_ = false;
+  bool valid_ = false;
+  std::string_view key_;
+  std::string_view value_;
+};
+
+}  // namespace cairn::kv
