@@ -1,14 +1,14 @@
 // The library's own way into Values and their nodes.
 //
-// Wire hints: V8 has more than one form for one value (the number 2 as integer or as double, an array dense or
-// sparse, Latin-1 text in one or two bytes a unit), and which one it writes depends on how the value came to
-// be. What the decoder read in the form that V8 would not choose for a fresh value carries a hint, so that
-// decoding and encoding gives the same bytes. Hints never change what a value is equal to.
+// Wire hints: V8 has more than one form for one value (the number 2 as integer or as double, an
+// array dense or sparse, Latin-1 text in one or two bytes a unit), and which one it writes depends
+// on how the value came to be. What the decoder read in the form that V8 would not choose for a
+// fresh value carries a hint, so that decoding and encoding gives the same bytes. Hints never
+// change what a value is equal to.
 #pragma once
 
 #include <cairn/value.h>
 #include <cairn/value_objects.h>
-
 #include <cstdint>
 #include <new>
 #include <string_view>
@@ -74,6 +74,10 @@ struct Value::Internals {
   static Node& node(const Value& value) {
     return static_cast<Node&>(static_cast<detail::ObjectNode&>(*value.node()));
   }
+  template <typename Node>
+  static const Node* as(const detail::ObjectNode* node) {
+    return static_cast<const Node*>(node);
+  }
   static const detail::StringNode& stringNode(const Value& value) {
     return static_cast<const detail::StringNode&>(*value.node());
   }
@@ -83,14 +87,18 @@ struct Value::Internals {
   static detail::ObjectNode* objectNode(const Value& value) {
     return static_cast<detail::ObjectNode*>(value.node());
   }
-  static bool isInlineString(const Value& value) { return (value.rep_.info & kCounted) == 0; }
+  /// The text of a value that is known to be a string.
+  static std::string_view textOf(const Value& value) {
+    if ((value.rep_.info & kCounted) != 0) return stringNode(value).view();
+    return {value.rep_.data, static_cast<std::size_t>(value.rep_.info & kLengthMask)};
+  }
 
   /// Takes over the reference a fresh node is born with.
   static Value adopt(detail::ValueNode* node) {
     Value value;
     value.rep_.kind = node->type;
     value.rep_.info = kCounted;
-    std::memcpy(value.rep_.data + kWordAt, &node, sizeof(node));
+    std::memcpy(value.rep_.data + kWordAt, &node, kWordSize);
     return value;
   }
   template <typename Node, typename... Arguments>
@@ -118,8 +126,13 @@ struct Value::Internals {
 
   static const detail::Elements& elements(const Array& array) { return array.elements_; }
   static detail::Elements& elements(Array& array) { return array.elements_; }
+  static const detail::OrderedTable* named(const Array& array) { return array.named_.get(); }
   static std::unique_ptr<detail::OrderedTable>& named(Array& array) { return array.named_; }
   static void setLength(Array& array, std::uint32_t length) { array.extra = length; }
+  static void setElements(Array& array, std::vector<Value> elements) {
+    array.elements_.near_ = std::move(elements);
+    array.elements_.present_ = array.elements_.near_.size();
+  }
   static const detail::Elements* indexed(const Object& object) { return object.indexed_.get(); }
   static std::unique_ptr<detail::Elements>& indexed(Object& object) { return object.indexed_; }
   static const detail::OrderedTable& named(const Object& object) { return object.named_; }
@@ -168,7 +181,7 @@ struct RegExpFlag {
   char letter;
   std::uint32_t bit;
 };
-inline constexpr RegExpFlag kRegExpFlags[] = {{'d', 0x80}, {'g', 0x01}, {'i', 0x02}, {'m', 0x04},
+inline constexpr RegExpFlag kRegExpFlags[] = {{'d', 0x80}, {'g', 0x01}, {'i', 0x02},  {'m', 0x04},
                                               {'s', 0x20}, {'u', 0x10}, {'v', 0x100}, {'y', 0x08}};
 inline constexpr std::uint32_t kRegExpFlagMask = 0x1bf;
 

@@ -1,10 +1,9 @@
 // Life and death of nodes.
 //
-// A node is emptied when its last strong reference goes and freed when its last weak one does, so a weak
-// reference can always ask its target whether it is still there. Emptying is iterative: a chain of a million
-// arrays must not need a million stack frames.
+// A node is emptied when its last strong reference goes and freed when its last weak one does, so a
+// weak reference can always ask its target whether it is still there. Emptying is iterative: a
+// chain of a million arrays must not need a million stack frames.
 #include <cairn/error.h>
-
 #include <limits>
 #include <new>
 
@@ -56,36 +55,74 @@ void Value::Internals::empty(ObjectNode& node, Take take) {
       empty(object.named_, take);
       break;
     }
-    case Type::kMap: empty(static_cast<Map&>(node).table_, take); break;
-    case Type::kSet: empty(static_cast<Set&>(node).table_, take); break;
-    case Type::kView: take(static_cast<View&>(node).buffer_); break;
+    case Type::kMap:
+      empty(static_cast<Map&>(node).table_, take);
+      break;
+    case Type::kSet:
+      empty(static_cast<Set&>(node).table_, take);
+      break;
+    case Type::kView:
+      take(static_cast<View&>(node).buffer_);
+      break;
     case Type::kError: {
       auto& error = static_cast<ErrorObject&>(node);
       if (error.cause_) take(*error.cause_);
       break;
     }
-    case Type::kArrayBuffer: static_cast<ArrayBuffer&>(node).bytes_ = {}; break;
-    case Type::kHostObject: static_cast<HostObject&>(node).bytes_ = {}; break;
-    default: break;  // No edges, and nothing large.
+    case Type::kArrayBuffer:
+      static_cast<ArrayBuffer&>(node).bytes_ = {};
+      break;
+    case Type::kHostObject:
+      static_cast<HostObject&>(node).bytes_ = {};
+      break;
+    default:
+      break;  // No edges, and nothing large.
   }
 }
 
 void Value::Internals::destroy(ValueNode* node) noexcept {
   switch (static_cast<Type>(node->type)) {
-    case Type::kString: ::operator delete(static_cast<StringNode*>(node)); break;
-    case Type::kBigInt: ::operator delete(static_cast<BigIntNode*>(node)); break;
-    case Type::kBoxed: delete &static_cast<Boxed&>(static_cast<ObjectNode&>(*node)); break;
-    case Type::kDate: delete &static_cast<DateNode&>(static_cast<ObjectNode&>(*node)); break;
-    case Type::kRegExp: delete &static_cast<RegExp&>(static_cast<ObjectNode&>(*node)); break;
-    case Type::kArray: delete &static_cast<Array&>(static_cast<ObjectNode&>(*node)); break;
-    case Type::kObject: delete &static_cast<Object&>(static_cast<ObjectNode&>(*node)); break;
-    case Type::kMap: delete &static_cast<Map&>(static_cast<ObjectNode&>(*node)); break;
-    case Type::kSet: delete &static_cast<Set&>(static_cast<ObjectNode&>(*node)); break;
-    case Type::kArrayBuffer: delete &static_cast<ArrayBuffer&>(static_cast<ObjectNode&>(*node)); break;
-    case Type::kView: delete &static_cast<View&>(static_cast<ObjectNode&>(*node)); break;
-    case Type::kError: delete &static_cast<ErrorObject&>(static_cast<ObjectNode&>(*node)); break;
-    case Type::kHostObject: delete &static_cast<HostObject&>(static_cast<ObjectNode&>(*node)); break;
-    default: break;
+    case Type::kString:
+      ::operator delete(static_cast<StringNode*>(node));
+      break;
+    case Type::kBigInt:
+      ::operator delete(static_cast<BigIntNode*>(node));
+      break;
+    case Type::kBoxed:
+      delete &static_cast<Boxed&>(static_cast<ObjectNode&>(*node));
+      break;
+    case Type::kDate:
+      delete &static_cast<DateNode&>(static_cast<ObjectNode&>(*node));
+      break;
+    case Type::kRegExp:
+      delete &static_cast<RegExp&>(static_cast<ObjectNode&>(*node));
+      break;
+    case Type::kArray:
+      delete &static_cast<Array&>(static_cast<ObjectNode&>(*node));
+      break;
+    case Type::kObject:
+      delete &static_cast<Object&>(static_cast<ObjectNode&>(*node));
+      break;
+    case Type::kMap:
+      delete &static_cast<Map&>(static_cast<ObjectNode&>(*node));
+      break;
+    case Type::kSet:
+      delete &static_cast<Set&>(static_cast<ObjectNode&>(*node));
+      break;
+    case Type::kArrayBuffer:
+      delete &static_cast<ArrayBuffer&>(static_cast<ObjectNode&>(*node));
+      break;
+    case Type::kView:
+      delete &static_cast<View&>(static_cast<ObjectNode&>(*node));
+      break;
+    case Type::kError:
+      delete &static_cast<ErrorObject&>(static_cast<ObjectNode&>(*node));
+      break;
+    case Type::kHostObject:
+      delete &static_cast<HostObject&>(static_cast<ObjectNode&>(*node));
+      break;
+    default:
+      break;
   }
 }
 
@@ -132,7 +169,8 @@ void Value::Internals::dispose(ValueNode* node) noexcept {
 
 detail::StringNode* Value::Internals::newStringNode(std::size_t size) {
   if (size > std::numeric_limits<std::uint32_t>::max()) {
-    throw Error(ErrorCode::kOutOfRange, "string of " + std::to_string(size) + " bytes; the most is 4294967295");
+    throw Error(ErrorCode::kOutOfRange,
+                "string of " + std::to_string(size) + " bytes; the most is 4294967295");
   }
   void* memory = ::operator new(sizeof(StringNode) + size);
   return new (memory) StringNode(static_cast<std::uint32_t>(size));
@@ -141,7 +179,8 @@ detail::StringNode* Value::Internals::newStringNode(std::size_t size) {
 Value Value::Internals::bigInt(std::span<const std::uint64_t> words, bool isNegative) {
   while (!words.empty() && words.back() == 0) words = words.first(words.size() - 1);
   if (words.size() > BigInt::kBitsMax / 64) {
-    throw Error(ErrorCode::kOutOfRange, "BigInt of " + std::to_string(words.size() * 64) + " bits; the most is " +
+    throw Error(ErrorCode::kOutOfRange, "BigInt of " + std::to_string(words.size() * 64) +
+                                            " bits; the most is " +
                                             std::to_string(BigInt::kBitsMax));
   }
   void* memory = ::operator new(sizeof(BigIntNode) + words.size_bytes());

@@ -1,8 +1,7 @@
 #include "kv/value_text.h"
 
-#include <cairn/error.h>
-
 #include <algorithm>
+#include <cairn/error.h>
 #include <cstdint>
 #include <cstring>
 
@@ -47,9 +46,10 @@ std::size_t sequenceLength(std::string_view bytes, std::size_t at) {
   return length;
 }
 
-bool isSurrogateAt(std::string_view bytes, std::size_t at, std::uint8_t firstSecond, std::uint8_t lastSecond) {
-  return bytes.size() - at >= 3 && byteAt(bytes, at) == 0xed && byteAt(bytes, at + 1) >= firstSecond &&
-         byteAt(bytes, at + 1) <= lastSecond;
+bool isSurrogateAt(std::string_view bytes, std::size_t at, std::uint8_t firstSecond,
+                   std::uint8_t lastSecond) {
+  return bytes.size() - at >= 3 && byteAt(bytes, at) == 0xed &&
+         byteAt(bytes, at + 1) >= firstSecond && byteAt(bytes, at + 1) <= lastSecond;
 }
 
 char32_t decodeAt(std::string_view bytes, std::size_t length) {
@@ -77,7 +77,9 @@ char* encodeWtf8(char32_t codePoint, char* out) {
   return out + length;
 }
 
-char32_t unitAt(std::string_view utf16, std::size_t at) { return loadFixed<std::uint16_t>(utf16.data() + at); }
+char32_t unitAt(std::string_view utf16, std::size_t at) {
+  return loadFixed<std::uint16_t>(utf16.data() + at);
+}
 
 /// Calls `visit` with each code point of UTF-16; lone surrogates come as they are.
 template <typename Visit>
@@ -116,8 +118,8 @@ std::size_t wtf8ValidPrefix(std::string_view bytes) {
 void requireWtf8(std::string_view bytes) {
   std::size_t valid = wtf8ValidPrefix(bytes);
   if (valid == bytes.size()) return;
-  throw Error(ErrorCode::kInvalidArgument, "text is not UTF-8 at byte " + std::to_string(valid) + " of " +
-                                               std::to_string(bytes.size()));
+  throw Error(ErrorCode::kInvalidArgument, "text is not UTF-8 at byte " + std::to_string(valid) +
+                                               " of " + std::to_string(bytes.size()));
 }
 
 TextWidth narrowestWidth(std::string_view wtf8) {
@@ -145,7 +147,7 @@ std::size_t latin1Length(std::string_view wtf8) {
 
 std::size_t wtf8LengthOfLatin1(std::string_view latin1) {
   std::size_t wide = 0;
-  for (char c : latin1) wide += static_cast<std::uint8_t>(c) >> 7;
+  for (char c : latin1.substr(asciiPrefix(latin1))) wide += static_cast<std::uint8_t>(c) >> 7;
   return latin1.size() + wide;
 }
 

@@ -1,5 +1,5 @@
-// Text in the three forms it takes: WTF-8 (UTF-8 that may also hold lone surrogates) in memory, Latin-1 or
-// UTF-16 on the wire. UTF-16 is little-endian and needs no alignment.
+// Text in the three forms it takes: WTF-8 (UTF-8 that may also hold lone surrogates) in memory,
+// Latin-1 or UTF-16 on the wire. UTF-16 is little-endian and needs no alignment.
 #pragma once
 
 #include <cstddef>
@@ -8,8 +8,8 @@
 
 namespace cairn {
 
-/// The offset of the first byte that is not WTF-8, or the size when all are. A surrogate pair as two
-/// three-byte sequences counts as wrong: one string has one spelling.
+/// The offset of the first byte that is not WTF-8, or the size when all are. A surrogate pair as
+/// two three-byte sequences counts as wrong: one string has one spelling.
 [[nodiscard]] std::size_t wtf8ValidPrefix(std::string_view bytes);
 /// Throws: kInvalidArgument with the offset of the first wrong byte.
 void requireWtf8(std::string_view bytes);
