@@ -1,0 +1,103 @@
+#include "sql_frontend/page_space.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "engine/base/commit_record.h"
+
+namespace cairn::sql {
+
+void PageSpace::read(std::uint32_t number, char* out) {
+  if (auto found = pending_.find(number); found != pending_.end()) {
+    std::memcpy(out, found->second.get(), kPageBytes);
+  } else if (number > lowest_) {
+    std::memset(out, 0, kPageBytes);
+  } else {
+    readCommitted(number, out);
+  }
+}
+
+void PageSpace::readCommitted(std::uint32_t number, char* out) {
+  if (auto found = overlay_.find(number); found != overlay_.end()) {
+    std::memcpy(out, found->second.image.get(), kPageBytes);
+    return;
+  }
+  std::size_t got = 0;
+  if (number <= fileReadable_) {
+    if (!file_) file_ = files_.openForReading(space_);
+    if (file_) got = file_->read(std::uint64_t{number - 1} * kPageBytes, {out, kPageBytes});
+  }
+  std::memset(out + got, 0, kPageBytes - got);
+}
+
+void PageSpace::write(std::uint32_t number, const char* bytes) {
+  Image& image = pending_[number];
+  if (!image) image = std::make_unique_for_overwrite<char[]>(kPageBytes);
+  std::memcpy(image.get(), bytes, kPageBytes);
+  pages_ = std::max(pages_, number);
+}
+
+void PageSpace::resize(std::uint32_t pages) {
+  if (pages < pages_) {
+    pending_.erase(pending_.upper_bound(pages), pending_.end());
+    lowest_ = std::min(lowest_, pages);
+  }
+  pages_ = pages;
+}
+
+void PageSpace::collect(Buffer& ops) {
+  // What was cut off and came back without being written is zero now.
+  if (lowest_ != kNotResized) {
+    for (std::uint32_t number = lowest_ + 1; number <= std::min(pages_, committedPages_);
+         ++number) {
+      Image& image = pending_[number];
+      if (!image) image = std::make_unique<char[]>(kPageBytes);
+    }
+  }
+  if (pages_ != committedPages_) appendOp(ops, PageCountOp{committedPages_, pages_});
+  char before[kPageBytes];
+  Buffer delta;
+  for (auto entry = pending_.begin(); entry != pending_.end();) {
+    auto& [number, image] = *entry;
+    readCommitted(number, before);
+    delta.clear();
+    encodeDelta(before, image.get(), delta);
+    if (delta.empty()) {
+      entry = pending_.erase(entry);  // Written and put back, as a rollback does.
+      continue;
+    }
+    appendOp(ops, PageDeltaOp{number, pageChecksum(number, image.get()), delta.view()});
+    ++entry;
+  }
+}
+
+void PageSpace::commit(Lsn lsn) {
+  if (pages_ < committedPages_) {
+    std::erase_if(overlay_, [&](const auto& entry) { return entry.first > pages_; });
+    fileReadable_ = std::min(fileReadable_, pages_);
+    cutLsn_ = lsn;
+  }
+  for (auto& [number, image] : pending_) overlay_[number] = {lsn, std::move(image)};
+  pending_.clear();
+  lowest_ = kNotResized;
+  committedPages_ = pages_;
+}
+
+void PageSpace::discard() {
+  pending_.clear();
+  lowest_ = kNotResized;
+  pages_ = committedPages_;
+}
+
+void PageSpace::dropThrough(Lsn lsn, std::uint32_t filePages) {
+  std::erase_if(overlay_, [&](const auto& entry) { return entry.second.lsn <= lsn; });
+  filePages_ = filePages;
+  if (cutLsn_ <= lsn) {
+    cutLsn_ = Lsn();
+    fileReadable_ = filePages;
+  } else {
+    fileReadable_ = std::min(fileReadable_, filePages);
+  }
+}
+
+}  // namespace cairn::sql
