@@ -1,8 +1,7 @@
 #include "engine/journal.h"
 
-#include <cairn/error.h>
-
 #include <algorithm>
+#include <cairn/error.h>
 #include <chrono>
 #include <cstring>
 
@@ -19,8 +18,9 @@ using journal::kPage;
 
 namespace {
 
-// How long the writer thread stays awake for the next group once it has been needed. A sleeping thread takes about as
-// long to wake as a small block takes to write (engine/DESIGN.md, "Who writes the block").
+// How long the writer thread stays awake for the next group once it has been needed. A sleeping
+// thread takes about as long to wake as a small block takes to write (engine/DESIGN.md, "Who writes
+// the block").
 constexpr std::chrono::microseconds kWriterPatience{60};
 // A commit nobody waits for is written this much later at the latest.
 constexpr std::chrono::milliseconds kUnwaitedDelay{5};
@@ -43,7 +43,8 @@ std::size_t encodeRecordHeader(char* out, const Record& record, UnixMillis base)
 
 }  // namespace
 
-Journal::Journal(FileSystem& fileSystem, const Clock& clock, const RootId& root, Options options, const Start& start)
+Journal::Journal(FileSystem& fileSystem, const Clock& clock, const RootId& root, Options options,
+                 const Start& start)
     : clock_(clock),
       root_(root),
       seed_(root.seed()),
@@ -59,8 +60,9 @@ Journal::Journal(FileSystem& fileSystem, const Clock& clock, const RootId& root,
       used_(start.used.begin(), start.used.end()),
       segmentOffset_(start.end),
       chain_(start.chain) {
-  // A new segment at every open: what a torn tail left in the old one is sealed off by the new header. It is on disk
-  // before anything else happens, so that a later recovery can insist on finding it.
+  // A new segment at every open: what a torn tail left in the old one is sealed off by the new
+  // header. It is on disk before anything else happens, so that a later recovery can insist on
+  // finding it.
   beginSegment(nextLsn_, durable_.load());
   segment_->write(0, block_.view(kPage));
   headerPending_ = false;
@@ -98,7 +100,8 @@ Lsn Journal::submit(const RecordRef& record, Purpose purpose) {
   return record->lsn;
 }
 
-// The commit must not run out of space once it has its number: whatever its blocks may need is there before.
+// The commit must not run out of space once it has its number: whatever its blocks may need is
+// there before.
 void Journal::reserve(std::unique_lock<std::mutex>& lock, std::uint64_t bytes, Purpose purpose) {
   // Each block may leave the rest of a segment unused.
   std::uint64_t usable = options_.segmentBytes - 2 * kPage - payloadMax();
@@ -183,7 +186,8 @@ void Journal::parkWriter(std::unique_lock<std::mutex>& lock) {
     writerDeepAsleep_ = true;
     writerWake_.wait(lock, wanted);
     writerDeepAsleep_ = false;
-    // The submit that woke us is usually followed by a wait, which writes the block better than we would.
+    // The submit that woke us is usually followed by a wait, which writes the block better than we
+    // would.
     if (callbacks_.empty() && !stopping_) {
       writerWanted_ = false;
       writerWake_.wait_for(lock, kUnwaitedDelay, wanted);
@@ -240,7 +244,8 @@ void Journal::lead(std::unique_lock<std::mutex>& lock) {
     leaderStats_.commits += batch_.size();
     stats_ = leaderStats_;
     durable_.store(batch_.back()->lsn, std::memory_order_release);
-    retained_.insert(retained_.end(), std::make_move_iterator(batch_.begin()), std::make_move_iterator(batch_.end()));
+    retained_.insert(retained_.end(), std::make_move_iterator(batch_.begin()),
+                     std::make_move_iterator(batch_.end()));
   }
   batch_.clear();
   leading_ = false;
@@ -266,7 +271,8 @@ void Journal::throwBroken() const {
   try {
     std::rethrow_exception(broken_);
   } catch (const std::exception& cause) {
-    throw Error(ErrorCode::kBroken, fmt::format("the engine is broken until it is reopened: {}", cause.what()));
+    throw Error(ErrorCode::kBroken,
+                fmt::format("the engine is broken until it is reopened: {}", cause.what()));
   }
 }
 
@@ -326,8 +332,9 @@ void Journal::writeFragments(const Record& record) {
 
     BlockHeader header;
     bool last = done == record.ops.size();
-    header.flags = static_cast<std::uint16_t>(journal::kFragment | (first ? journal::kFirstFragment : 0) |
-                                              (last ? journal::kLastFragment : 0));
+    header.flags =
+        static_cast<std::uint16_t>(journal::kFragment | (first ? journal::kFirstFragment : 0) |
+                                   (last ? journal::kLastFragment : 0));
     header.firstLsn = record.lsn;
     header.time = record.time;
     header.count = last ? 1 : 0;
@@ -337,8 +344,8 @@ void Journal::writeFragments(const Record& record) {
   }
 }
 
-// The payload stands in `block_`; the header says how long it is. `lastBefore`: the last commit of which something stands
-// in front of this block.
+// The payload stands in `block_`; the header says how long it is. `lastBefore`: the last commit of
+// which something stands in front of this block.
 void Journal::writeBlock(BlockHeader header, Lsn lastBefore) {
   leaderStats_.rawBytes += header.rawBytes;
   if (header.rawBytes >= kCompressFrom) compressPayload(header);
@@ -370,7 +377,8 @@ void Journal::compressPayload(BlockHeader& header) {
   }
   if (compressed_.size() < header.rawBytes) compressed_ = AlignedBuffer(header.rawBytes);
   std::size_t worthwhile = header.rawBytes - header.rawBytes / 8;
-  std::size_t size = compressor_.compress({payload(), header.rawBytes}, {compressed_.data(), worthwhile});
+  std::size_t size =
+      compressor_.compress({payload(), header.rawBytes}, {compressed_.data(), worthwhile});
   if (size == 0) {
     compressionPause_ = kCompressionPause;
     return;
@@ -421,7 +429,8 @@ Lsn Journal::takeDurable(std::vector<RecordRef>& out) {
   std::vector<RecordRef> taken;
   taken.swap(retained_);
   Lsn through = durable();
-  std::shared_ptr<File> target = options_.durability == Durability::kProcess ? syncTarget_ : nullptr;
+  std::shared_ptr<File> target =
+      options_.durability == Durability::kProcess ? syncTarget_ : nullptr;
   lock.unlock();
   if (target && !taken.empty()) {
     try {
@@ -432,7 +441,8 @@ Lsn Journal::takeDurable(std::vector<RecordRef>& out) {
       throw;
     }
   }
-  out.insert(out.end(), std::make_move_iterator(taken.begin()), std::make_move_iterator(taken.end()));
+  out.insert(out.end(), std::make_move_iterator(taken.begin()),
+             std::make_move_iterator(taken.end()));
   return through;
 }
 
@@ -444,12 +454,12 @@ std::uint64_t Journal::firstSegmentNeeded(Lsn lsn) const {
   return used_.back().number;
 }
 
-void Journal::retire(Lsn lsn) {
+void Journal::retireBelow(std::uint64_t segment) {
   for (;;) {
     std::uint64_t number;
     {
       std::lock_guard lock(mutex_);
-      if (used_.size() < 2 || used_.front().lastLsn > lsn) return;
+      if (used_.size() < 2 || used_.front().number >= segment) return;
       number = used_.front().number;
       used_.pop_front();
     }

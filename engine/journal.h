@@ -1,21 +1,21 @@
-// The journal: the one place where commits become durable (I1). Commits of all objects that wait at the same moment are
-// written as one block and made durable by one sync.
+// The journal: the one place where commits become durable (I1). Commits of all objects that wait at
+// the same moment are written as one block and made durable by one sync.
 //
-// A thread that submits and waits writes the block itself when nobody else is at it: no hand-over, so one commit after
-// another runs at the disk's own rate. Under load a writer thread takes over and goes from block to block; whoever
-// waits, waits for it. One block is in flight at a time: at most the last block on disk can be torn.
+// A thread that submits and waits writes the block itself when nobody else is at it: no hand-over,
+// so one commit after another runs at the disk's own rate. Under load a writer thread takes over
+// and goes from block to block; whoever waits, waits for it. One block is in flight at a time: at
+// most the last block on disk can be torn.
 //
-// A failed write breaks the journal for good (R2): what reached the disk is unknown, so nothing more is appended and
-// everything that waits fails with the first cause.
+// A failed write breaks the journal for good (R2): what reached the disk is unknown, so nothing
+// more is appended and everything that waits fails with the first cause.
 #pragma once
 
+#include <array>
+#include <atomic>
 #include <cairn/clock.h>
 #include <cairn/file_system.h>
 #include <cairn/options.h>
 #include <cairn/types.h>
-
-#include <array>
-#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -55,12 +55,13 @@ class Journal {
     std::string directory;
     std::uint64_t segmentBytes;
     Durability durability;
-    /// Called when a segment was begun, on the thread that writes: the moment to call `refill` elsewhere.
+    /// Called when a segment was begun, on the thread that writes: the moment to call `refill`
+    /// elsewhere.
     std::function<void()> onSegmentBegun;
   };
 
-  /// Called once: with null when the commit is durable, else with what broke the journal. On the journal's own thread,
-  /// in LSN order; must be quick and must not throw.
+  /// Called once: with null when the commit is durable, else with what broke the journal. On the
+  /// journal's own thread, in LSN order; must be quick and must not throw.
   using DurableCallback = std::function<void(const std::exception_ptr&)>;
 
   struct Stats {
@@ -70,14 +71,15 @@ class Journal {
     std::uint64_t writtenBytes = 0;  ///< As written, padding included.
   };
 
-  Journal(FileSystem& fileSystem, const Clock& clock, const RootId& root, Options options, const Start& start);
+  Journal(FileSystem& fileSystem, const Clock& clock, const RootId& root, Options options,
+          const Start& start);
   ~Journal();
   Journal(const Journal&) = delete;
   Journal& operator=(const Journal&) = delete;
 
-  /// Numbers the record and queues it. It becomes durable soon, or at once when somebody waits for it.
-  /// A record that `frees` space may use the last reserve of a full disk.
-  /// Throws: kNoSpace with nothing queued; kBroken.
+  /// Numbers the record and queues it. It becomes durable soon, or at once when somebody waits for
+  /// it. A record that `frees` space may use the last reserve of a full disk. Throws: kNoSpace with
+  /// nothing queued; kBroken.
   enum class Purpose { kOrdinary, kFreesSpace };
   Lsn submit(const RecordRef& record, Purpose purpose = Purpose::kOrdinary);
 
@@ -87,11 +89,12 @@ class Journal {
   [[nodiscard]] Lsn durable() const { return durable_.load(std::memory_order_acquire); }
   [[nodiscard]] Lsn lastAssigned() const;
 
-  /// Hands over the records that became durable since the last call, in LSN order. With Durability::kProcess they are
-  /// synced first: the store must never be ahead of the journal (I2). Returns the last LSN handed over so far.
+  /// Hands over the records that became durable since the last call, in LSN order. With
+  /// Durability::kProcess they are synced first: the store must never be ahead of the journal (I2).
+  /// Returns the last LSN handed over so far.
   Lsn takeDurable(std::vector<RecordRef>& out);
-  /// Everything up to `lsn` is in the store: segments that hold nothing later are recycled.
-  void retire(Lsn lsn);
+  /// Segments below `segment` are recycled: the store has written down that it does not need them.
+  void retireBelow(std::uint64_t segment);
   /// The first segment a recovery needs when the store stands at `lsn`.
   [[nodiscard]] std::uint64_t firstSegmentNeeded(Lsn lsn) const;
   /// Bytes of segments that hold commits not yet retired.
@@ -99,7 +102,8 @@ class Journal {
   /// Prepares segments ahead of need; called from the background. Throws: kNoSpace.
   void refill() { segments_.refill(); }
 
-  /// Writes what is queued and a mark that the close was orderly. Nothing may be submitted any more.
+  /// Writes what is queued and a mark that the close was orderly. Nothing may be submitted any
+  /// more.
   void close();
 
   [[nodiscard]] Stats stats() const;
@@ -148,10 +152,10 @@ class Journal {
   Lsn nextLsn_;
   UnixMillis lastTime_;
   std::atomic<Lsn> durable_;
-  std::uint64_t blockNumber_ = 0;     ///< Of the block in flight, or the last one.
-  std::uint64_t queuedBytes_ = 0;     ///< Journal space that pending and in-flight records may need.
-  std::uint64_t segmentRoom_ = 0;     ///< Left in the current segment, as of the last block.
-  std::uint64_t submitted_ = 0;       ///< Counts submits, to tell an idle journal.
+  std::uint64_t blockNumber_ = 0;  ///< Of the block in flight, or the last one.
+  std::uint64_t queuedBytes_ = 0;  ///< Journal space that pending and in-flight records may need.
+  std::uint64_t segmentRoom_ = 0;  ///< Left in the current segment, as of the last block.
+  std::uint64_t submitted_ = 0;    ///< Counts submits, to tell an idle journal.
   bool leading_ = false;
   bool writerActive_ = false;  ///< The writer thread is looking after pending records.
   bool writerWanted_ = false;
@@ -165,7 +169,8 @@ class Journal {
   // The leader's own.
   std::shared_ptr<File> segment_;
   std::uint64_t segmentNumber_ = 0;
-  std::vector<Used> begun_;  ///< Segments begun in this batch; `lastLsn` is that of the segment before.
+  std::vector<Used>
+      begun_;  ///< Segments begun in this batch; `lastLsn` is that of the segment before.
   Stats leaderStats_;
   std::uint64_t segmentOffset_ = 0;
   std::uint64_t chain_ = 0;

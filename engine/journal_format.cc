@@ -46,7 +46,8 @@ std::uint64_t SegmentHeader::encode(const RootId& root, char* page) const {
   return checksum;
 }
 
-SegmentHeader::Problem SegmentHeader::decode(std::string_view page, const RootId& root, Decoded& out) {
+SegmentHeader::Problem SegmentHeader::decode(std::string_view page, const RootId& root,
+                                             Decoded& out) {
   if (page.size() < kBytes || !page.starts_with(kSegmentMagic)) return Problem::kNotAHeader;
   Decoder in(page.substr(kSegmentMagic.size()));
   out.version = in.fixed<std::uint32_t>("version");
@@ -103,7 +104,8 @@ std::optional<BlockHeader> BlockHeader::read(std::string_view bytes, std::uint64
   std::optional<BlockHeader> header = peek(bytes);
   if (!header || header->rawBytes > kBlockPayloadMax) return std::nullopt;
   if (header->storedBytes > bytes.size() - kBlockHeaderBytes) return std::nullopt;
-  if (header->checksum != blockChecksum(bytes.data(), header->storedBytes, seed)) return std::nullopt;
+  if (header->checksum != blockChecksum(bytes.data(), header->storedBytes, seed))
+    return std::nullopt;
   return header;
 }
 

@@ -1,8 +1,7 @@
 #include "engine/journal_scan.h"
 
-#include <cairn/error.h>
-
 #include <algorithm>
+#include <cairn/error.h>
 
 #include <fmt/format.h>
 
@@ -14,8 +13,8 @@ namespace cairn::journal {
 
 namespace {
 
-// LSNs handed out by a process that died may lie beyond the last durable one. Numbering goes on at the next multiple of
-// 2^32 that is safely above anything memory could have held (I8).
+// LSNs handed out by a process that died may lie beyond the last durable one. Numbering goes on at
+// the next multiple of 2^32 that is safely above anything memory could have held (I8).
 Lsn firstLsnAfterCrash(Lsn last) {
   constexpr std::uint64_t kInMemoryAtMost = std::uint64_t{1} << 31;
   return Lsn((((last.value() + kInMemoryAtMost) >> 32) + 1) << 32);
@@ -23,9 +22,14 @@ Lsn firstLsnAfterCrash(Lsn last) {
 
 class Scanner {
  public:
-  Scanner(FileSystem& fileSystem, const std::string& directory, const RootId& root, const ScanFrom& from,
-          const std::function<void(const RecordRef&)>& sink)
-      : fileSystem_(fileSystem), directory_(directory), root_(root), seed_(root.seed()), from_(from), sink_(sink) {}
+  Scanner(FileSystem& fileSystem, const std::string& directory, const RootId& root,
+          const ScanFrom& from, const std::function<void(const RecordRef&)>& sink)
+      : fileSystem_(fileSystem),
+        directory_(directory),
+        root_(root),
+        seed_(root.seed()),
+        from_(from),
+        sink_(sink) {}
 
   Scan run() {
     loadHeaders();
@@ -51,9 +55,11 @@ class Scanner {
     Lsn lastLsn;
   };
 
-  [[noreturn]] void damaged(std::uint64_t segment, std::uint64_t offset, const std::string& what) const {
-    throw Error(ErrorCode::kDamaged, fmt::format("journal {} offset {}: {}; last good LSN {}", segmentName(segment), offset,
-                                                 what, expected_.value() - 1));
+  [[noreturn]] void damaged(std::uint64_t segment, std::uint64_t offset,
+                            const std::string& what) const {
+    throw Error(ErrorCode::kDamaged,
+                fmt::format("journal {} offset {}: {}; last good LSN {}", segmentName(segment),
+                            offset, what, expected_.value() - 1));
   }
 
   std::string readSegment(std::uint64_t number) {
@@ -63,8 +69,8 @@ class Scanner {
     return bytes;
   }
 
-  // The run of segments that were begun, from the first one needed on. A file without a valid header was prepared and
-  // never used.
+  // The run of segments that were begun, from the first one needed on. A file without a valid
+  // header was prepared and never used.
   void loadHeaders() {
     std::vector<std::uint64_t> numbers;
     for (const std::string& name : fileSystem_.list(directory_)) {
@@ -88,14 +94,17 @@ class Scanner {
     page.resize(file->read(0, page));
     SegmentHeader::Decoded decoded;
     switch (SegmentHeader::decode(page, root_, decoded)) {
-      case SegmentHeader::Problem::kNone: break;
-      case SegmentHeader::Problem::kNotAHeader: return std::nullopt;
+      case SegmentHeader::Problem::kNone:
+        break;
+      case SegmentHeader::Problem::kNotAHeader:
+        return std::nullopt;
       case SegmentHeader::Problem::kForeignRoot:
-        throw Error(ErrorCode::kForeign,
-                    fmt::format("journal {} belongs to another root than {}", segmentName(number), root_.hex()));
+        throw Error(ErrorCode::kForeign, fmt::format("journal {} belongs to another root than {}",
+                                                     segmentName(number), root_.hex()));
       case SegmentHeader::Problem::kNewerVersion:
-        throw Error(ErrorCode::kForeign, fmt::format("journal {} has format version {}, this build reads up to {}",
-                                                     segmentName(number), decoded.version, kFormatVersion));
+        throw Error(ErrorCode::kForeign,
+                    fmt::format("journal {} has format version {}, this build reads up to {}",
+                                segmentName(number), decoded.version, kFormatVersion));
     }
     // A recycled segment keeps its old header, with its old number, until it is begun again.
     if (decoded.header.number != number) return std::nullopt;
@@ -106,23 +115,27 @@ class Scanner {
     std::uint64_t number = segment.header.number;
     std::string bytes = readSegment(number);
     if (segment.header.firstLsn < expected_) damaged(number, 0, "LSNs go back");
-    if (partial_ && segment.header.firstLsn != partial_->lsn) damaged(number, 0, "the rest of a commit is missing");
+    if (partial_ && segment.header.firstLsn != partial_->lsn)
+      damaged(number, 0, "the rest of a commit is missing");
     expected_ = std::max(expected_, segment.header.firstLsn);
 
     result_.cleanlyClosed = false;  // Whoever began this segment may have died without a block.
-    Position here{result_.start.used.size() + 1, kPage, segment.checksum, Lsn(expected_.value() - 1)};
+    Position here{result_.start.used.size() + 1, kPage, segment.checksum,
+                  Lsn(expected_.value() - 1)};
     result_.start.used.push_back({number, here.lastLsn});
     std::uint64_t end = next != nullptr ? next->header.previousEnd : bytes.size();
     if (end > bytes.size()) damaged(number, bytes.size(), "the file is cut short");
     while (here.offset < end) {
-      std::optional<BlockHeader> block = BlockHeader::read(std::string_view(bytes).substr(here.offset), seed_);
+      std::optional<BlockHeader> block =
+          BlockHeader::read(std::string_view(bytes).substr(here.offset), seed_);
       if (!block || !follows(*block, here.chain)) break;
       takeBlock(*block, std::string_view(bytes).substr(here.offset), here);
     }
     if (!partial_) good_ = here;
     if (next == nullptr) {
       checkTail(number, bytes, here);
-    } else if (here.offset != end || (here.chain != next->header.previousChain && !mutantActive(Mutant::kJournalChainUnchecked))) {
+    } else if (here.offset != end || (here.chain != next->header.previousChain &&
+                                      !mutantActive(Mutant::kJournalChainUnchecked))) {
       damaged(number, here.offset, "block is damaged, later segments exist");
     }
   }
@@ -135,8 +148,9 @@ class Scanner {
   void takeBlock(const BlockHeader& block, std::string_view bytes, Position& here) {
     std::uint64_t number = result_.start.used.back().number;
     if ((block.flags & ~kKnownBlockFlags) != 0) {
-      throw Error(ErrorCode::kForeign, fmt::format("journal {} offset {}: block flags {:#x} are not known to this build",
-                                                   segmentName(number), here.offset, block.flags));
+      throw Error(ErrorCode::kForeign,
+                  fmt::format("journal {} offset {}: block flags {:#x} are not known to this build",
+                              segmentName(number), here.offset, block.flags));
     }
     try {
       std::string_view payload = bytes.substr(kBlockHeaderBytes, block.storedBytes);
@@ -153,7 +167,9 @@ class Scanner {
         takeRecords(block, payload);
       }
     } catch (const DecodeError& error) {
-      damaged(number, here.offset, fmt::format("block with LSN {} does not decode: {}", block.firstLsn.value(), error.what()));
+      damaged(number, here.offset,
+              fmt::format("block with LSN {} does not decode: {}", block.firstLsn.value(),
+                          error.what()));
     }
     ++result_.blocks;
     expected_ = Lsn(block.firstLsn.value() + block.count);
@@ -173,10 +189,14 @@ class Scanner {
     if (!in.done()) in.fail("block payload");
   }
 
-  void takeFragment(const BlockHeader& block, std::string_view payload, std::uint64_t segment, std::uint64_t offset) {
-    if (block.firstLsn <= from_.after) return;  // Already in the store; its first pieces may be recycled.
-    if (partial_ && partial_->lsn != block.firstLsn) damaged(segment, offset, "the rest of a commit is missing");
-    if (!partial_ && (block.flags & kFirstFragment) == 0) damaged(segment, offset, "the start of a commit is missing");
+  void takeFragment(const BlockHeader& block, std::string_view payload, std::uint64_t segment,
+                    std::uint64_t offset) {
+    if (block.firstLsn <= from_.after)
+      return;  // Already in the store; its first pieces may be recycled.
+    if (partial_ && partial_->lsn != block.firstLsn)
+      damaged(segment, offset, "the rest of a commit is missing");
+    if (!partial_ && (block.flags & kFirstFragment) == 0)
+      damaged(segment, offset, "the start of a commit is missing");
     if (!partial_) partial_.emplace(Partial{block.firstLsn, block.time, {}});
     partial_->bytes.append(payload);
     if ((block.flags & kLastFragment) == 0) return;
@@ -201,14 +221,15 @@ class Scanner {
     ++result_.records;
   }
 
-  // Behind the last good block: nothing, or a write that was cut off. A whole block behind a bad one means that the bad
-  // one had been durable (R5), unless nothing there was ever synced.
+  // Behind the last good block: nothing, or a write that was cut off. A whole block behind a bad
+  // one means that the bad one had been durable (R5), unless nothing there was ever synced.
   void checkTail(std::uint64_t number, std::string_view bytes, const Position& here) {
     for (std::uint64_t at = here.offset + kPage; at < bytes.size(); at += kPage) {
       std::optional<BlockHeader> later = BlockHeader::read(bytes.substr(at), seed_);
       if (!later || later->firstLsn < expected_ || (later->flags & kUnsynced) != 0) continue;
-      damaged(number, here.offset, fmt::format("block is damaged, and LSN {} stands behind it at offset {}",
-                                               later->firstLsn.value(), at));
+      damaged(number, here.offset,
+              fmt::format("block is damaged, and LSN {} stands behind it at offset {}",
+                          later->firstLsn.value(), at));
     }
     if (here.offset >= bytes.size()) return;
     std::optional<BlockHeader> cutOff = BlockHeader::peek(bytes.substr(here.offset));
@@ -232,7 +253,8 @@ class Scanner {
     Lsn last = std::max(good_.lastLsn, from_.after);
     if (good_.lastLsn < from_.after) {
       damaged(result_.start.used.back().number, good_.offset,
-              fmt::format("the journal ends before LSN {}, which the store holds", from_.after.value()));
+              fmt::format("the journal ends before LSN {}, which the store holds",
+                          from_.after.value()));
     }
     result_.start.nextLsn = result_.cleanlyClosed ? last.next() : firstLsnAfterCrash(last);
   }
@@ -259,8 +281,8 @@ class Scanner {
 
 }  // namespace
 
-Scan scan(FileSystem& fileSystem, const std::string& directory, const RootId& root, const ScanFrom& from,
-          const std::function<void(const RecordRef&)>& sink) {
+Scan scan(FileSystem& fileSystem, const std::string& directory, const RootId& root,
+          const ScanFrom& from, const std::function<void(const RecordRef&)>& sink) {
   return Scanner(fileSystem, directory, root, from, sink).run();
 }
 

@@ -3,7 +3,6 @@
 
 #include <cairn/file_system.h>
 #include <cairn/types.h>
-
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -27,23 +26,25 @@ struct Scan {
   Journal::Start start;
   bool cleanlyClosed = false;
   std::optional<TornTail> tornTail;
-  /// Segments behind the end that hold only pieces of a commit that was never finished, highest first. To be removed, in
-  /// this order, before the journal goes on.
+  /// Segments behind the end that hold only pieces of a commit that was never finished, highest
+  /// first. To be removed, in this order, before the journal goes on.
   std::vector<std::uint64_t> abandoned;
   std::uint64_t records = 0;  ///< Given to the sink.
   std::uint64_t blocks = 0;
 };
 
 struct ScanFrom {
-  std::uint64_t segment = 1;  ///< The first segment the store needs; it must exist unless the root is new.
-  Lsn after;                  ///< Records up to here are in the store and are skipped.
-  UnixMillis time;            ///< Commit time of `after`.
-  bool newRoot = false;       ///< The store has never completed a round: an empty journal is fine.
+  std::uint64_t segment =
+      1;            ///< The first segment the store needs; it must exist unless the root is new.
+  Lsn after;        ///< Records up to here are in the store and are skipped.
+  UnixMillis time;  ///< Commit time of `after`.
+  bool newRoot = false;  ///< The store has never completed a round: an empty journal is fine.
 };
 
 /// Gives every whole record after `from.after`, in LSN order, to `sink`.
-/// Throws: kDamaged naming segment, offset and LSN; kForeign for another root's segment or a newer format.
-Scan scan(FileSystem& fileSystem, const std::string& directory, const RootId& root, const ScanFrom& from,
-          const std::function<void(const RecordRef&)>& sink);
+/// Throws: kDamaged naming segment, offset and LSN; kForeign for another root's segment or a newer
+/// format.
+Scan scan(FileSystem& fileSystem, const std::string& directory, const RootId& root,
+          const ScanFrom& from, const std::function<void(const RecordRef&)>& sink);
 
 }  // namespace cairn::journal

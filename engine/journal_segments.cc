@@ -30,13 +30,16 @@ Segments::Segments(FileSystem& fileSystem, Options options, std::uint64_t lastUs
   }
 }
 
-std::string Segments::path(std::uint64_t number) const { return options_.directory + "/" + segmentName(number); }
+std::string Segments::path(std::uint64_t number) const {
+  return options_.directory + "/" + segmentName(number);
+}
 
 Segments::Segment Segments::take() {
   std::lock_guard lock(mutex_);
   if (nextToTake_ == nextToPrepare_) prepareNext();
   std::uint64_t number = nextToTake_;
-  Segment segment{number, fileSystem_.open(path(number), {.write = true, .durableWrites = options_.synced})};
+  Segment segment{
+      number, fileSystem_.open(path(number), {.write = true, .durableWrites = options_.synced})};
   ++nextToTake_;
   return segment;
 }
@@ -46,7 +49,7 @@ void Segments::ensurePrepared(std::uint64_t bytes) {
   while ((nextToPrepare_ - nextToTake_) * options_.segmentBytes < bytes) prepareNext();
 }
 
-void Segments::refill() { ensurePrepared(options_.sparesKept * options_.segmentBytes); }
+void Segments::refill() { ensurePrepared(options_.sparesReady * options_.segmentBytes); }
 
 std::uint64_t Segments::preparedBytes() const {
   std::lock_guard lock(mutex_);
@@ -56,7 +59,8 @@ std::uint64_t Segments::preparedBytes() const {
 void Segments::prepareNext() {
   std::string target = path(nextToPrepare_);
   try {
-    std::unique_ptr<File> file = fileSystem_.open(target, {.write = true, .create = true, .exclusive = true});
+    std::unique_ptr<File> file =
+        fileSystem_.open(target, {.write = true, .create = true, .exclusive = true});
     file->preallocate(options_.segmentBytes);
     std::string zeros(std::min<std::uint64_t>(kZeroChunk, options_.segmentBytes), '\0');
     for (std::uint64_t at = 0; at < options_.segmentBytes; at += zeros.size()) {

@@ -1,12 +1,13 @@
-// The journal's files: which segments hold commits, which are ready for use, and turning old ones into new ones.
+// The journal's files: which segments hold commits, which are ready for use, and turning old ones
+// into new ones.
 //
-// A segment is prepared, filled with zeros and synced, before it is needed, because overwriting written space is what a
-// disk makes durable fastest, and because a commit must not find out half-way that the disk is full (R6).
+// A segment is prepared, filled with zeros and synced, before it is needed, because overwriting
+// written space is what a disk makes durable fastest, and because a commit must not find out
+// half-way that the disk is full (R6).
 #pragma once
 
 #include <cairn/file_system.h>
 #include <cairn/types.h>
-
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -20,8 +21,9 @@ class Segments {
   struct Options {
     std::string directory;
     std::uint64_t segmentBytes;
-    bool synced;              ///< Open segments so that each write is durable.
-    unsigned sparesKept = 2;  ///< Prepared segments to keep ready.
+    bool synced;               ///< Open segments so that each write is durable.
+    unsigned sparesReady = 2;  ///< Prepared segments that `refill` sees to.
+    unsigned sparesKept = 6;   ///< More than these are not kept when segments come back.
   };
 
   struct Segment {
@@ -29,15 +31,17 @@ class Segments {
     std::unique_ptr<File> file;
   };
 
-  /// `lastUsed`: the highest segment that holds, or held, commits. Files above it are taken as spares.
+  /// `lastUsed`: the highest segment that holds, or held, commits. Files above it are taken as
+  /// spares.
   Segments(FileSystem& fileSystem, Options options, std::uint64_t lastUsed);
 
-  /// The next segment, its content unspecified, its file as long as `segmentBytes`. Thread-safe, like all calls.
+  /// The next segment, its content unspecified, its file as long as `segmentBytes`. Thread-safe,
+  /// like all calls.
   Segment take();
 
   /// Makes sure that `bytes` fit into prepared segments. Throws: kNoSpace.
   void ensurePrepared(std::uint64_t bytes);
-  /// Brings the number of spares up to `sparesKept`.
+  /// Brings the number of spares up to `sparesReady`.
   void refill();
   [[nodiscard]] std::uint64_t preparedBytes() const;
 

@@ -19,7 +19,8 @@ std::string RootId::hex() const {
 
 RootId RootId::random() {
   RootId id;
-  CAIRN_CHECK(::getrandom(id.bytes.data(), id.bytes.size(), 0) == static_cast<ssize_t>(id.bytes.size()));
+  CAIRN_CHECK(::getrandom(id.bytes.data(), id.bytes.size(), 0) ==
+              static_cast<ssize_t>(id.bytes.size()));
   return id;
 }
 
@@ -32,7 +33,8 @@ RootId RootId::fromHex(std::string_view text) {
     throw DecodeError("root id is not 32 hex digits", at);
   };
   RootId id;
-  for (std::size_t i = 0; i < 16; ++i) id.bytes[i] = static_cast<char>(digit(2 * i) * 16 + digit(2 * i + 1));
+  for (std::size_t i = 0; i < 16; ++i)
+    id.bytes[i] = static_cast<char>(digit(2 * i) * 16 + digit(2 * i + 1));
   return id;
 }
 

@@ -2,10 +2,9 @@
 
 #include <cairn/error.h>
 #include <cairn/file_system.h>
-#include <sys/stat.h>
-
 #include <cerrno>
 #include <cstring>
+#include <sys/stat.h>
 #include <utility>
 
 #include <fmt/format.h>
@@ -18,8 +17,9 @@ namespace cairn::kv {
 
 namespace {
 
-constexpr const char* kTableNames[kTableCount] = {"meta",   "classes", "names",       "objects", "spaces",
-                                                  "kv",     "alarms",  "alarm_queue", "changes", "timeline"};
+constexpr const char* kTableNames[kTableCount] = {"meta",    "classes",  "names",  "objects",
+                                                  "spaces",  "kv",       "alarms", "alarm_queue",
+                                                  "changes", "timeline", "dropped"};
 
 thread_local unsigned snapshotsHeldHere = 0;
 
@@ -30,12 +30,19 @@ thread_local unsigned snapshotsHeldHere = 0;
     case MDB_PAGE_NOTFOUND:
     case MDB_PANIC:
     case MDB_BAD_TXN:
-    case MDB_INCOMPATIBLE: code = ErrorCode::kDamaged; break;
+    case MDB_INCOMPATIBLE:
+      code = ErrorCode::kDamaged;
+      break;
     case MDB_INVALID:
-    case MDB_VERSION_MISMATCH: code = ErrorCode::kForeign; break;
+    case MDB_VERSION_MISMATCH:
+      code = ErrorCode::kForeign;
+      break;
     case ENOSPC:
-    case EDQUOT: code = ErrorCode::kNoSpace; break;
-    default: break;
+    case EDQUOT:
+      code = ErrorCode::kNoSpace;
+      break;
+    default:
+      break;
   }
   throw Error(code, fmt::format("store: {}: {}", call, mdb_strerror(error)));
 }
@@ -53,11 +60,15 @@ void checkWrite(const char* call, int result) {
 }
 
 MDB_val toVal(std::string_view bytes) { return {bytes.size(), const_cast<char*>(bytes.data())}; }
-std::string_view toView(const MDB_val& value) { return {static_cast<const char*>(value.mv_data), value.mv_size}; }
+std::string_view toView(const MDB_val& value) {
+  return {static_cast<const char*>(value.mv_data), value.mv_size};
+}
 
 }  // namespace
 
-Cursor::Cursor(MDB_txn* transaction, unsigned dbi) { check("cursor", mdb_cursor_open(transaction, dbi, &cursor_)); }
+Cursor::Cursor(MDB_txn* transaction, unsigned dbi) {
+  check("cursor", mdb_cursor_open(transaction, dbi, &cursor_));
+}
 
 Cursor::Cursor(Cursor&& other) noexcept { *this = std::move(other); }
 
@@ -123,7 +134,9 @@ std::optional<std::string_view> ReadAccess::get(Table table, std::string_view ke
   return toView(v);
 }
 
-Cursor ReadAccess::cursor(Table table) const { return {transaction_, (*tables_)[static_cast<unsigned>(table)]}; }
+Cursor ReadAccess::cursor(Table table) const {
+  return {transaction_, (*tables_)[static_cast<unsigned>(table)]};
+}
 
 std::uint64_t ReadAccess::entries(Table table) const {
   MDB_stat status;
@@ -160,12 +173,33 @@ Snapshot::~Snapshot() {
   if (owner_ != nullptr) owner_->release(*this);
 }
 
+void Environment::create(FileSystem& fileSystem, const std::string& directory) {
+  std::string temporary = directory + "/data.mdb.new";
+  fileSystem.unlink(temporary);
+  Environment{temporary};
+  fileSystem.unlink(temporary + "-lock");
+  fileSystem.rename(temporary, directory + "/data.mdb");
+  fileSystem.syncDirectory(directory);
+}
+
+// A fresh environment in one file: what `create` moves into place.
+Environment::Environment(const std::string& newFile) : mapBytes_(1 << 20) {
+  options_.directory = newFile;
+  configure();
+  check("create", mdb_env_open(environment_, newFile.c_str(), MDB_NOTLS | MDB_NOSUBDIR, 0600));
+  openTables(true);
+}
+
 Environment::Environment(const Options& options) : options_(options), mapBytes_(options.mapBytes) {
-  check("create", mdb_env_create(&environment_));
+  std::string path = options_.directory + "/data.mdb";
+  struct stat file {};
+  // LMDB would take a missing or empty file for a new environment.
+  if (::stat(path.c_str(), &file) != 0 || file.st_size == 0) {
+    throw Error(ErrorCode::kDamaged,
+                fmt::format("store {} is {}", path, errno == ENOENT ? "missing" : "empty"));
+  }
+  configure();
   try {
-    check("set tables", mdb_env_set_maxdbs(environment_, kTableCount));
-    check("set readers", mdb_env_set_maxreaders(environment_, options_.readersMax));
-    check("set map size", mdb_env_set_mapsize(environment_, mapBytes_));
     // NORDAHEAD: random reads of a store larger than memory gain nothing from neighbours.
     unsigned flags = MDB_NOTLS | MDB_NORDAHEAD | (options_.readOnly ? MDB_RDONLY : 0U);
     check("open", mdb_env_open(environment_, options_.directory.c_str(), flags, 0600));
@@ -175,11 +209,18 @@ Environment::Environment(const Options& options) : options_(options), mapBytes_(
     MDB_envinfo info;
     check("info", mdb_env_info(environment_, &info));
     mapBytes_ = info.me_mapsize;
-    openTables();
+    openTables(false);
   } catch (...) {
     mdb_env_close(environment_);
     throw;
   }
+}
+
+void Environment::configure() {
+  check("create", mdb_env_create(&environment_));
+  check("set tables", mdb_env_set_maxdbs(environment_, kTableCount));
+  check("set readers", mdb_env_set_maxreaders(environment_, options_.readersMax));
+  check("set map size", mdb_env_set_mapsize(environment_, mapBytes_));
 }
 
 Environment::~Environment() {
@@ -188,25 +229,27 @@ Environment::~Environment() {
   mdb_env_close(environment_);
 }
 
-// LMDB reads through its map and would die of a page beyond the end of the file. Pages that a transaction allocated and gave
-// back are never written, so a whole file may be somewhat shorter than its header says: then it is checked page by page.
+// LMDB reads through its map and would die of a page beyond the end of the file. Pages that a
+// transaction allocated and gave back are never written, so a whole file may be somewhat shorter
+// than its header says: then it is checked page by page.
 void Environment::checkFileLength() {
   Size bytes = size();
   if (bytes.fileBytes >= bytes.usedBytes) return;
   std::string path = options_.directory + "/data.mdb";
   StoreCheck found = checkStore(posixFileSystem(), path);
   if (!found.problems.empty()) {
-    throw Error(ErrorCode::kDamaged, fmt::format("store {} is cut short: {} bytes, {} in use; {}", path, bytes.fileBytes,
-                                                 bytes.usedBytes, found.problems.front()));
+    throw Error(ErrorCode::kDamaged,
+                fmt::format("store {} is cut short: {} bytes, {} in use; {}", path, bytes.fileBytes,
+                            bytes.usedBytes, found.problems.front()));
   }
   if (!options_.readOnly) posixFileSystem().open(path, {.write = true})->truncate(bytes.usedBytes);
 }
 
-void Environment::openTables() {
+void Environment::openTables(bool create) {
   MDB_txn* transaction = nullptr;
-  check("begin", mdb_txn_begin(environment_, nullptr, options_.readOnly ? MDB_RDONLY : 0, &transaction));
+  check("begin", mdb_txn_begin(environment_, nullptr, create ? 0 : MDB_RDONLY, &transaction));
   for (unsigned i = 0; i < kTableCount; ++i) {
-    int result = mdb_dbi_open(transaction, kTableNames[i], options_.readOnly ? 0 : MDB_CREATE, &tables_[i]);
+    int result = mdb_dbi_open(transaction, kTableNames[i], create ? MDB_CREATE : 0, &tables_[i]);
     if (result != MDB_SUCCESS) {
       mdb_txn_abort(transaction);
       fail(fmt::format("table {}", kTableNames[i]).c_str(), result);
@@ -226,7 +269,8 @@ Snapshot Environment::snapshot() {
     }
     ++out_;
   }
-  // The version is read first: a write that completes in between makes the snapshot newer than it claims, never older.
+  // The version is read first: a write that completes in between makes the snapshot newer than it
+  // claims, never older.
   std::uint64_t version = version_.load(std::memory_order_acquire);
   int result = MDB_SUCCESS;
   if (taken.transaction == nullptr) {

@@ -1,14 +1,14 @@
 // The LMDB environment: tables, read snapshots that are kept for reuse, and one writer.
 //
-// LMDB is used at its default durability (R7): no NOSYNC, NOMETASYNC, WRITEMAP or MAPASYNC. The map grows between
-// transactions only: a write that finds it full is undone, the map is grown while no snapshot is out, and the whole write
-// is repeated.
+// LMDB is used at its default durability (R7): no NOSYNC, NOMETASYNC, WRITEMAP or MAPASYNC. The map
+// grows between transactions only: a write that finds it full is undone, the map is grown while no
+// snapshot is out, and the whole write is repeated.
 #pragma once
-
-#include <cairn/types.h>
 
 #include <array>
 #include <atomic>
+#include <cairn/file_system.h>
+#include <cairn/types.h>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -36,13 +36,15 @@ enum class Table : unsigned {
   kAlarmQueue,  ///< time, object, alarm name -> nothing
   kChanges,     ///< space, last LSN -> where its run of undo stands in the change log
   kTimeline,    ///< object, LSN -> space the object was pointed at
+  kDropped,     ///< time, space -> nothing: spaces no object is pointed at, to be swept
 };
-inline constexpr unsigned kTableCount = 10;
+inline constexpr unsigned kTableCount = 11;
 
 /// LMDB's limit on keys.
 inline constexpr std::size_t kStoreKeyBytesMax = 511;
 
-/// A position in a table. Views it returns live until the next call on it and no longer than its transaction.
+/// A position in a table. Views it returns live until the next call on it and no longer than its
+/// transaction.
 class Cursor {
  public:
   Cursor() = default;
@@ -52,7 +54,7 @@ class Cursor {
   ~Cursor();
 
   /// Each returns whether there is an entry there.
-  bool seek(std::string_view key);      ///< First entry at or after `key`.
+  bool seek(std::string_view key);  ///< First entry at or after `key`.
   bool seekExact(std::string_view key);
   bool first();
   bool last();
@@ -96,8 +98,8 @@ class ReadAccess {
   const Environment* environment_ = nullptr;
 };
 
-/// A consistent view of the store, borrowed from the environment; given back when destroyed. One thread at a time. Holding
-/// one for long makes the file grow.
+/// A consistent view of the store, borrowed from the environment; given back when destroyed. One
+/// thread at a time. Holding one for long makes the file grow.
 class Snapshot final : public ReadAccess {
  public:
   Snapshot() = default;
@@ -131,17 +133,23 @@ class Environment {
     bool readOnly = false;  ///< Beside the process that owns the root.
   };
 
-  /// Opens, or creates, the environment. Throws: kDamaged, kForeign, kIo.
+  /// Makes an empty environment in a directory that has none. A crash leaves either nothing or all
+  /// of it.
+  static void create(FileSystem& fileSystem, const std::string& directory);
+
+  /// Opens the environment. Throws: kDamaged when it is missing, cut short or unreadable; kForeign;
+  /// kIo.
   explicit Environment(const Options& options);
   ~Environment();
   Environment(const Environment&) = delete;
   Environment& operator=(const Environment&) = delete;
 
-  /// The state as of the last completed write. Waits while the map is being grown, unless this thread holds a snapshot.
+  /// The state as of the last completed write. Waits while the map is being grown, unless this
+  /// thread holds a snapshot.
   [[nodiscard]] Snapshot snapshot();
 
-  /// Runs `work` in the one write transaction and makes it durable. `work` may run more than once. If it throws, nothing
-  /// happened. Throws also: kNoSpace, kIo, kDamaged.
+  /// Runs `work` in the one write transaction and makes it durable. `work` may run more than once.
+  /// If it throws, nothing happened. Throws also: kNoSpace, kIo, kDamaged.
   void write(const std::function<void(WriteTransaction&)>& work);
 
   struct Size {
@@ -153,7 +161,9 @@ class Environment {
 
  private:
   friend class Snapshot;
-  void openTables();
+  explicit Environment(const std::string& newFile);
+  void configure();
+  void openTables(bool create);
   void checkFileLength();
   bool attempt(const std::function<void(WriteTransaction&)>& work);
   void grow();

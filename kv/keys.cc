@@ -10,7 +10,8 @@ std::optional<std::string_view> findInBucket(std::string_view bucket, std::strin
   return found;
 }
 
-std::string replaceInBucket(std::string_view bucket, std::string_view key, std::optional<std::string_view> value) {
+std::string replaceInBucket(std::string_view bucket, std::string_view key,
+                            std::optional<std::string_view> value) {
   std::string replaced;
   visitBucket(bucket, [&](const BucketEntry& entry) {
     if (entry.key == key) return;

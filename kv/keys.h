@@ -1,13 +1,14 @@
-// How the store's keys are laid out (engine/DESIGN.md, "Tables"). Numbers are big-endian: byte order is number order.
+// How the store's keys are laid out (engine/DESIGN.md, "Tables"). Numbers are big-endian: byte
+// order is number order.
 //
-// A user's key of up to kInlineKeyBytes stands behind its space as it is. LMDB's limit is 511 bytes, so a longer key is stored
-// as its first kInlineKeyBytes and a hash of the whole; the value then holds full keys and values, as entries of one
-// bucket. Keys that share such a prefix stand together, right behind the prefix itself, so only within that group is
-// the store's order not the keys' order: StoreCursor sorts groups as it meets them.
+// A user's key of up to kInlineKeyBytes stands behind its space as it is. LMDB's limit is 511
+// bytes, so a longer key is stored as its first kInlineKeyBytes and a hash of the whole; the value
+// then holds full keys and values, as entries of one bucket. Keys that share such a prefix stand
+// together, right behind the prefix itself, so only within that group is the store's order not the
+// keys' order: StoreCursor sorts groups as it meets them.
 #pragma once
 
 #include <cairn/types.h>
-
 #include <cstring>
 #include <optional>
 #include <string>
@@ -64,10 +65,20 @@ void visitBucket(std::string_view bucket, Visit&& visit) {
     visit(BucketEntry{key, in.string("value of a long key")});
   }
 }
-[[nodiscard]] std::optional<std::string_view> findInBucket(std::string_view bucket, std::string_view key);
+[[nodiscard]] std::optional<std::string_view> findInBucket(std::string_view bucket,
+                                                           std::string_view key);
 /// The bucket with `key` set to `value`, or without it.
 [[nodiscard]] std::string replaceInBucket(std::string_view bucket, std::string_view key,
                                           std::optional<std::string_view> value);
+
+/// A time as a number whose order is time order, negative times included.
+using SortableTime = Number<struct SortableTimeMeaning>;
+[[nodiscard]] constexpr SortableTime sortableTime(UnixMillis time) {
+  return SortableTime(static_cast<std::uint64_t>(time.value) ^ (std::uint64_t{1} << 63));
+}
+[[nodiscard]] constexpr UnixMillis fromSortableTime(SortableTime time) {
+  return UnixMillis{static_cast<std::int64_t>(time.value() ^ (std::uint64_t{1} << 63))};
+}
 
 /// Big-endian numbers one after another, for the tables keyed by numbers.
 template <typename... Meaning>

@@ -1,8 +1,7 @@
 #include "kv/list.h"
 
-#include <cairn/error.h>
-
 #include <algorithm>
+#include <cairn/error.h>
 
 namespace cairn::kv {
 
@@ -16,10 +15,12 @@ std::optional<std::string> prefixEnd(std::string_view prefix) {
 
 Range toRange(const ListOptions& options) {
   if (options.start && options.startAfter) {
-    throw Error(ErrorCode::kInvalidArgument, "list() takes either start or startAfter, both were given");
+    throw Error(ErrorCode::kInvalidArgument,
+                "list() takes either start or startAfter, both were given");
   }
   if (options.limit && *options.limit <= 0) {
-    throw Error(ErrorCode::kInvalidArgument, "list() limit must be positive, got " + std::to_string(*options.limit));
+    throw Error(ErrorCode::kInvalidArgument,
+                "list() limit must be positive, got " + std::to_string(*options.limit));
   }
   Range range;
   if (options.start) range.low = *options.start;
@@ -46,7 +47,9 @@ bool List::overlayReady() const {
   return inRange(overlayKey());
 }
 
-std::string_view List::overlayKey() const { return reverse_ ? std::prev(overlay_)->first : overlay_->first; }
+std::string_view List::overlayKey() const {
+  return reverse_ ? std::prev(overlay_)->first : overlay_->first;
+}
 
 // Positions both sides on the first key that was not given out yet.
 void List::reseek() {

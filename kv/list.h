@@ -1,9 +1,9 @@
-// Listing: the store and the overlay merged, live. The iterator re-seeks when something changed since its last step, so it shows
-// later writes ahead of its position and never holds the store between turns.
+// Listing: the store and the overlay merged, live. The iterator re-seeks when something changed
+// since its last step, so it shows later writes ahead of its position and never holds the store
+// between turns.
 #pragma once
 
 #include <cairn/kv.h>
-
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -29,7 +29,10 @@ struct Range {
 class List {
  public:
   List(Turn& turn, Range range, bool reverse, std::optional<std::uint64_t> limit)
-      : turn_(&turn), range_(std::move(range)), reverse_(reverse), left_(limit.value_or(UINT64_MAX)) {}
+      : turn_(&turn),
+        range_(std::move(range)),
+        reverse_(reverse),
+        left_(limit.value_or(UINT64_MAX)) {}
 
   /// Steps to the next pair; false at the end.
   bool next();
@@ -42,7 +45,9 @@ class List {
   void advanceStore();
   void advanceOverlay();
   bool pick();
-  [[nodiscard]] bool storeReady() const { return store_ && store_->valid() && inRange(store_->key()); }
+  [[nodiscard]] bool storeReady() const {
+    return store_ && store_->valid() && inRange(store_->key());
+  }
   [[nodiscard]] bool overlayReady() const;
   [[nodiscard]] std::string_view overlayKey() const;
   [[nodiscard]] bool inRange(std::string_view key) const;

@@ -1,5 +1,6 @@
-// The keys of one object that its commits changed and the store does not hold yet, and those of the transaction in progress.
-// Reads look here first. Values are not copied: an entry points into the record of its commit.
+// The keys of one object that its commits changed and the store does not hold yet, and those of the
+// transaction in progress. Reads look here first. Values are not copied: an entry points into the
+// record of its commit.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +20,9 @@ class Overlay {
     std::uint32_t opOffset = 0;  ///< Where the op that wrote the entry begins.
     bool erased = false;
 
-    [[nodiscard]] std::string_view bytes() const { return record->ops.view(value.offset, value.length); }
+    [[nodiscard]] std::string_view bytes() const {
+      return record->ops.view(value.offset, value.length);
+    }
   };
   using Map = std::map<std::string, Entry, std::less<>>;
 
@@ -30,7 +33,8 @@ class Overlay {
   [[nodiscard]] const Map& entries() const { return map_; }
   [[nodiscard]] bool empty() const { return map_.empty(); }
   [[nodiscard]] std::uint64_t memoryBytes() const { return memoryBytes_; }
-  /// Changes whenever an entry comes or goes or is overwritten: positions taken before are to be taken anew.
+  /// Changes whenever an entry comes or goes or is overwritten: positions taken before are to be
+  /// taken anew.
   [[nodiscard]] std::uint64_t revision() const { return revision_; }
 
   /// The entry of `key`, created if it is missing.
@@ -38,11 +42,14 @@ class Overlay {
   void remove(Map::iterator entry);
   void touched() { ++revision_; }
 
-  /// Drops entries of commits that the store holds (I7: only while no reader of an older state is open).
+  /// Drops entries of commits that the store holds (I7: only while no reader of an older state is
+  /// open).
   void dropThrough(Lsn lsn);
 
  private:
-  static std::uint64_t cost(std::string_view key) { return sizeof(Map::value_type) + 48 + (key.size() > 15 ? key.size() : 0); }
+  static std::uint64_t cost(std::string_view key) {
+    return sizeof(Map::value_type) + 48 + (key.size() > 15 ? key.size() : 0);
+  }
 
   Map map_;
   std::uint64_t memoryBytes_ = 0;

@@ -73,7 +73,8 @@ class Checker {
       }
       const char* meta = bytes.data() + kPageHeader;
       std::uint16_t flags = loadFixed<std::uint16_t>(bytes.data() + 10);
-      if ((flags & kMeta) == 0 || loadFixed<std::uint32_t>(meta) != kMagic || loadFixed<std::uint32_t>(meta + 4) != 1) {
+      if ((flags & kMeta) == 0 || loadFixed<std::uint32_t>(meta) != kMagic ||
+          loadFixed<std::uint32_t>(meta + 4) != 1) {
         problem(fmt::format("meta page {} is not one", page));
         continue;
       }
@@ -92,7 +93,8 @@ class Checker {
       lastPage_ = loadFixed<std::uint64_t>(meta + 120);
     }
     if (found && lastPage_ > result_.fileBytes / 512 + (std::uint64_t{1} << 20)) {
-      problem(fmt::format("the header claims {} pages in a file of {} bytes", lastPage_ + 1, result_.fileBytes));
+      problem(fmt::format("the header claims {} pages in a file of {} bytes", lastPage_ + 1,
+                          result_.fileBytes));
       return false;
     }
     // A damaged older meta page is no loss: the newer one rules.
@@ -101,9 +103,11 @@ class Checker {
   }
 
   // Reads a page and marks it visited; nullopt after noting a problem.
-  std::optional<std::string> load(std::uint64_t page, std::uint64_t count, const std::string& where) {
+  std::optional<std::string> load(std::uint64_t page, std::uint64_t count,
+                                  const std::string& where) {
     if (page > lastPage_ || count > lastPage_ + 1 - page || page + count > visited_.size()) {
-      problem(fmt::format("{}: page {} of {} is beyond the end of the file", where, page, lastPage_ + 1));
+      problem(fmt::format("{}: page {} of {} is beyond the end of the file", where, page,
+                          lastPage_ + 1));
       return std::nullopt;
     }
     for (std::uint64_t i = page; i < page + count; ++i) {
@@ -115,12 +119,14 @@ class Checker {
     }
     result_.pagesReachable += count;
     std::string bytes(pageBytes_, '\0');
-    if (file_.read(page * pageBytes_, bytes) < bytes.size() || (page + count) * pageBytes_ > result_.fileBytes) {
+    if (file_.read(page * pageBytes_, bytes) < bytes.size() ||
+        (page + count) * pageBytes_ > result_.fileBytes) {
       problem(fmt::format("{}: page {} is cut short", where, page));
       return std::nullopt;
     }
     if (loadFixed<std::uint64_t>(bytes.data()) != page) {
-      problem(fmt::format("{}: page {} says it is page {}", where, page, loadFixed<std::uint64_t>(bytes.data())));
+      problem(fmt::format("{}: page {} says it is page {}", where, page,
+                          loadFixed<std::uint64_t>(bytes.data())));
       return std::nullopt;
     }
     return bytes;
@@ -136,15 +142,16 @@ class Checker {
     }
   }
 
-  void visit(std::uint64_t page, unsigned depth, unsigned treeDepth, const std::string& where, bool holdsTrees,
-             std::uint64_t& entries) {
+  void visit(std::uint64_t page, unsigned depth, unsigned treeDepth, const std::string& where,
+             bool holdsTrees, std::uint64_t& entries) {
     if (depth > kDepthMax || depth > treeDepth) {
       problem(fmt::format("{}: page {} lies deeper than the tree", where, page));
       return;
     }
     std::optional<std::string> bytes = load(page, 1, where);
     if (!bytes) return;
-    std::uint16_t flags = loadFixed<std::uint16_t>(bytes->data() + 10) & static_cast<std::uint16_t>(~kTransient);
+    std::uint16_t flags =
+        loadFixed<std::uint16_t>(bytes->data() + 10) & static_cast<std::uint16_t>(~kTransient);
     bool leaf = depth == treeDepth;
     if (flags != (leaf ? kLeaf : kBranch) && !(leaf && flags == (kLeaf | kLeaf2))) {
       problem(fmt::format("{}: page {} has kind {:#x}", where, page, flags));
@@ -159,12 +166,14 @@ class Checker {
     std::string previousKey;
     std::size_t count = (lower - kPageHeader) / 2;
     for (std::size_t i = 0; i < count; ++i) {
-      if (!visitNode(*bytes, i, page, depth, treeDepth, where, holdsTrees, entries, previousKey)) return;
+      if (!visitNode(*bytes, i, page, depth, treeDepth, where, holdsTrees, entries, previousKey))
+        return;
     }
   }
 
-  bool visitNode(const std::string& bytes, std::size_t index, std::uint64_t page, unsigned depth, unsigned treeDepth,
-                 const std::string& where, bool holdsTrees, std::uint64_t& entries, std::string& previousKey) {
+  bool visitNode(const std::string& bytes, std::size_t index, std::uint64_t page, unsigned depth,
+                 unsigned treeDepth, const std::string& where, bool holdsTrees,
+                 std::uint64_t& entries, std::string& previousKey) {
     std::size_t at = loadFixed<std::uint16_t>(bytes.data() + kPageHeader + 2 * index);
     auto bad = [&] {
       problem(fmt::format("{}: page {} entry {} does not fit its page", where, page, index));
@@ -172,7 +181,8 @@ class Checker {
     };
     if (at < kPageHeader || at + kNodeHeader > pageBytes_) return bad();
     const char* node = bytes.data() + at;
-    std::uint64_t low = loadFixed<std::uint16_t>(node) | std::uint64_t{loadFixed<std::uint16_t>(node + 2)} << 16;
+    std::uint64_t low =
+        loadFixed<std::uint16_t>(node) | std::uint64_t{loadFixed<std::uint16_t>(node + 2)} << 16;
     std::uint16_t flags = loadFixed<std::uint16_t>(node + 4);
     std::size_t keyBytes = loadFixed<std::uint16_t>(node + 6);
     if (at + kNodeHeader + keyBytes > pageBytes_) return bad();
@@ -187,7 +197,8 @@ class Checker {
       return true;
     }
     ++entries;
-    if (where != "free list" && index > 0 && key <= previousKey) return unordered(where, page, index);
+    if (where != "free list" && index > 0 && key <= previousKey)
+      return unordered(where, page, index);
     previousKey = key;
     if ((flags & kNodeBig) != 0) {
       if (at + kNodeHeader + keyBytes + 8 > pageBytes_) return bad();
@@ -210,7 +221,8 @@ class Checker {
     std::uint64_t count = (kPageHeader + valueBytes + pageBytes_ - 1) / pageBytes_;
     std::optional<std::string> bytes = load(page, count, where);
     if (!bytes) return;
-    std::uint16_t flags = loadFixed<std::uint16_t>(bytes->data() + 10) & static_cast<std::uint16_t>(~kTransient);
+    std::uint16_t flags =
+        loadFixed<std::uint16_t>(bytes->data() + 10) & static_cast<std::uint16_t>(~kTransient);
     if (flags != kOverflow || loadFixed<std::uint32_t>(bytes->data() + 12) < count) {
       problem(fmt::format("{}: page {} does not hold the large value it should", where, page));
     }

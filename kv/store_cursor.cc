@@ -6,7 +6,8 @@ namespace cairn::kv {
 
 namespace {
 
-// A group of long keys is held this many at a time, so that memory stays bounded however many share a prefix.
+// A group of long keys is held this many at a time, so that memory stays bounded however many share
+// a prefix.
 constexpr std::size_t kWindowKeys = 1024;
 
 }  // namespace
@@ -99,7 +100,8 @@ bool StoreCursor::previous() {
 }
 
 bool StoreCursor::enterGroupForward(std::string_view from, bool inclusive) {
-  if (!inGroup_) group_.prefix = std::string(cursor_.key().substr(0, kSpaceBytes + kInlineKeyBytes));
+  if (!inGroup_)
+    group_.prefix = std::string(cursor_.key().substr(0, kSpaceBytes + kInlineKeyBytes));
   inGroup_ = true;
   fillWindow(from, true, inclusive, true);
   if (group_.window.empty()) return leaveGroupForward();
@@ -108,7 +110,8 @@ bool StoreCursor::enterGroupForward(std::string_view from, bool inclusive) {
 }
 
 bool StoreCursor::enterGroupBackward(std::string_view before, bool bounded) {
-  if (!inGroup_) group_.prefix = std::string(cursor_.key().substr(0, kSpaceBytes + kInlineKeyBytes));
+  if (!inGroup_)
+    group_.prefix = std::string(cursor_.key().substr(0, kSpaceBytes + kInlineKeyBytes));
   inGroup_ = true;
   fillWindow(before, bounded, false, false);
   if (group_.window.empty()) return leaveGroupBackward();
@@ -121,7 +124,9 @@ void StoreCursor::fillWindow(std::string_view bound, bool bounded, bool inclusiv
   std::vector<BucketEntry>& window = group_.window;
   window.clear();
   group_.complete = true;
-  auto nearer = [&](const BucketEntry& a, const BucketEntry& b) { return forward ? a.key < b.key : a.key > b.key; };
+  auto nearer = [&](const BucketEntry& a, const BucketEntry& b) {
+    return forward ? a.key < b.key : a.key > b.key;
+  };
   auto keepNearest = [&] {
     std::nth_element(window.begin(), window.begin() + kWindowKeys, window.end(), nearer);
     window.resize(kWindowKeys);
@@ -135,12 +140,14 @@ void StoreCursor::fillWindow(std::string_view bound, bool bounded, bool inclusiv
     window.push_back(entry);
     if (window.size() == 2 * kWindowKeys) keepNearest();
   };
-  for (bool more = cursor_.seek(group_.prefix); more && cursor_.key().starts_with(group_.prefix); more = cursor_.next()) {
+  for (bool more = cursor_.seek(group_.prefix); more && cursor_.key().starts_with(group_.prefix);
+       more = cursor_.next()) {
     if (isBucket(cursor_.key())) visitBucket(cursor_.value(), consider);
   }
   // What came after some were dropped may lie beyond them.
   if (!group_.complete && window.size() > kWindowKeys) keepNearest();
-  std::sort(window.begin(), window.end(), [](const BucketEntry& a, const BucketEntry& b) { return a.key < b.key; });
+  std::sort(window.begin(), window.end(),
+            [](const BucketEntry& a, const BucketEntry& b) { return a.key < b.key; });
 }
 
 bool StoreCursor::leaveGroupForward() {

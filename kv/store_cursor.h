@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cairn/types.h>
-
 #include <string>
 #include <string_view>
 #include <vector>

@@ -35,7 +35,8 @@ std::optional<std::string_view> Turn::get(std::string_view key) {
     return entry->bytes();
   }
   if (space_.isZero()) return std::nullopt;
-  std::optional<std::string_view> stored = context_.store().get(Table::kKv, StoreKey(space_, key).view());
+  std::optional<std::string_view> stored =
+      context_.store().get(Table::kKv, StoreKey(space_, key).view());
   if (stored && isLongKey(key)) return findInBucket(*stored, key);
   return stored;
 }
@@ -71,9 +72,10 @@ void Turn::discardOp(Record& record, const Overlay::Entry& entry, std::string_vi
 void Turn::put(std::string_view key, std::string_view value) {
   RecordRef record = context_.openRecord();
   if (const Overlay::Entry* existing = overlay_->find(key);
-      existing != nullptr && existing->record == record && existing->opOffset >= scopeStart_ && !existing->erased &&
-      existing->value.length == value.size()) {
-    if (!value.empty()) std::memmove(record->ops.data() + existing->value.offset, value.data(), value.size());
+      existing != nullptr && existing->record == record && existing->opOffset >= scopeStart_ &&
+      !existing->erased && existing->value.length == value.size()) {
+    if (!value.empty())
+      std::memmove(record->ops.data() + existing->value.offset, value.data(), value.size());
     overlay_->touched();
     return;
   }
@@ -81,7 +83,8 @@ void Turn::put(std::string_view key, std::string_view value) {
   auto opOffset = static_cast<std::uint32_t>(record->ops.size());
   RecordSlice slice = appendPut(record->ops, key, value);
   entry = {record, slice, opOffset, false};
-  if (deadBytes_ > kCompactFrom && deadBytes_ > record->ops.size() / 2 && !nested_) compact(*record);
+  if (deadBytes_ > kCompactFrom && deadBytes_ > record->ops.size() / 2 && !nested_)
+    compact(*record);
 }
 
 bool Turn::erase(std::string_view key) {

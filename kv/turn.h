@@ -1,9 +1,9 @@
-// The key-value half of a transaction in progress: reads see the store, the commits on top of it and the transaction's own
-// writes; writes go into the commit record and the overlay at once; any suffix of them can be undone.
+// The key-value half of a transaction in progress: reads see the store, the commits on top of it
+// and the transaction's own writes; writes go into the commit record and the overlay at once; any
+// suffix of them can be undone.
 #pragma once
 
 #include <cairn/types.h>
-
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -19,8 +19,11 @@ namespace cairn::kv {
 class TurnContext {
  public:
   virtual ~TurnContext() = default;
-  /// The record of the transaction in progress, opened by the first write. Throws when writing is not allowed now.
+  /// The record of the transaction in progress, opened by the first write. Throws when writing is
+  /// not allowed now.
   virtual const RecordRef& openRecord() = 0;
+  /// Its number; after `openRecord` also for an object that this transaction creates.
+  [[nodiscard]] virtual ObjectNumber objectNumber() const = 0;
   /// The store as this turn reads it; taken on first use, given back when the turn ends.
   virtual const ReadAccess& store() = 0;
   /// Changes whenever `store` has been given back.

@@ -55,7 +55,8 @@ class Buffer {
 
   /// The next `count` bytes will not need memory, hence not throw.
   void ensureRoom(std::size_t count) {
-    if (capacity_ - size_ < count) reallocate(size_ + count > 2 * capacity_ ? size_ + count : 2 * capacity_);
+    if (capacity_ - size_ < count)
+      reallocate(size_ + count > 2 * capacity_ ? size_ + count : 2 * capacity_);
   }
 
   /// Adds `count` bytes of unspecified content and returns where they begin.
@@ -95,7 +96,8 @@ class AlignedBuffer {
 
   AlignedBuffer() = default;
   explicit AlignedBuffer(std::size_t size)
-      : data_(static_cast<char*>(std::aligned_alloc(kAlignment, roundUp(size)))), size_(roundUp(size)) {
+      : data_(static_cast<char*>(std::aligned_alloc(kAlignment, roundUp(size)))),
+        size_(roundUp(size)) {
     if (data_ == nullptr) throw std::bad_alloc();
   }
   AlignedBuffer(AlignedBuffer&& other) noexcept

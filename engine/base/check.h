@@ -1,5 +1,5 @@
-// Invariants that guard data stay on in release builds (R10). For bugs only: bad bytes from a user or a disk are
-// errors, never a failed check.
+// Invariants that guard data stay on in release builds (R10). For bugs only: bad bytes from a user
+// or a disk are errors, never a failed check.
 #pragma once
 
 #include <cstdio>

@@ -13,7 +13,8 @@ struct Hash128 {
   std::uint64_t high = 0;
 
   friend bool operator==(const Hash128&, const Hash128&) = default;
-  /// Sums are modulo 2^128, so a set's hash does not depend on the order of its members, and members can leave.
+  /// Sums are modulo 2^128, so a set's hash does not depend on the order of its members, and
+  /// members can leave.
   Hash128& operator+=(const Hash128& other) {
     high += other.high + (low + other.low < low ? 1 : 0);
     low += other.low;

@@ -1,5 +1,6 @@
-// Numbers and strings as bytes. Fixed-width numbers are little-endian, except in LMDB keys, where they are
-// big-endian so that byte order is number order. A decoder never reads past its input: it throws DecodeError.
+// Numbers and strings as bytes. Fixed-width numbers are little-endian, except in LMDB keys, where
+// they are big-endian so that byte order is number order. A decoder never reads past its input: it
+// throws DecodeError.
 #pragma once
 
 #include <bit>
@@ -15,7 +16,8 @@ namespace cairn {
 
 static_assert(std::endian::native == std::endian::little, "on-disk numbers are copied as they are");
 
-/// Bytes that do not follow their format. Caught where file, offset and LSN are known, and rethrown as Error.
+/// Bytes that do not follow their format. Caught where file, offset and LSN are known, and rethrown
+/// as Error.
 class DecodeError : public std::runtime_error {
  public:
   DecodeError(const std::string& what, std::size_t offset)
@@ -24,7 +26,8 @@ class DecodeError : public std::runtime_error {
 
 inline constexpr std::size_t kMaxVarintBytes = 10;
 
-/// Writes `value` at `out`, low seven bits first, and returns the end. `out` has room for kMaxVarintBytes.
+/// Writes `value` at `out`, low seven bits first, and returns the end. `out` has room for
+/// kMaxVarintBytes.
 inline char* encodeVarint(char* out, std::uint64_t value) {
   while (value >= 0x80) {
     *out++ = static_cast<char>(value | 0x80);
@@ -50,7 +53,8 @@ inline char* encodeVarint(char* out, std::uint64_t value) {
 template <typename Sink>
 void putVarint(Sink& sink, std::uint64_t value) {
   char bytes[kMaxVarintBytes];
-  sink.append(std::string_view(bytes, static_cast<std::size_t>(encodeVarint(bytes, value) - bytes)));
+  sink.append(
+      std::string_view(bytes, static_cast<std::size_t>(encodeVarint(bytes, value) - bytes)));
 }
 
 template <typename Sink>
@@ -77,11 +81,15 @@ template <std::unsigned_integral T>
   return value;
 }
 
-inline void storeBigEndian64(char* out, std::uint64_t value) { storeFixed(out, __builtin_bswap64(value)); }
+inline void storeBigEndian64(char* out, std::uint64_t value) {
+  storeFixed(out, __builtin_bswap64(value));
+}
 [[nodiscard]] inline std::uint64_t loadBigEndian64(const char* in) {
   return __builtin_bswap64(loadFixed<std::uint64_t>(in));
 }
-inline void storeBigEndian32(char* out, std::uint32_t value) { storeFixed(out, __builtin_bswap32(value)); }
+inline void storeBigEndian32(char* out, std::uint32_t value) {
+  storeFixed(out, __builtin_bswap32(value));
+}
 [[nodiscard]] inline std::uint32_t loadBigEndian32(const char* in) {
   return __builtin_bswap32(loadFixed<std::uint32_t>(in));
 }

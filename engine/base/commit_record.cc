@@ -9,7 +9,8 @@ void putKind(Buffer& ops, OpKind kind) { ops.push_back(static_cast<char>(kind));
 }  // namespace
 
 RecordSlice appendPut(Buffer& ops, std::string_view key, std::string_view value) {
-  char* out = ops.extend(1 + varintLength(key.size()) + key.size() + varintLength(value.size()) + value.size());
+  char* out = ops.extend(1 + varintLength(key.size()) + key.size() + varintLength(value.size()) +
+                         value.size());
   *out++ = static_cast<char>(OpKind::kPut);
   out = encodeVarint(out, key.size());
   if (!key.empty()) std::memcpy(out, key.data(), key.size());
@@ -25,6 +26,7 @@ void appendErase(Buffer& ops, std::string_view key) {
 
 void appendOp(Buffer& ops, const SetAlarmOp& op) {
   putKind(ops, OpKind::kSetAlarm);
+  putVarint(ops, op.object.value());
   putString(ops, op.name);
   putVarint(ops, zigzag(op.time.value));
   putVarint(ops, op.attempts);
@@ -33,6 +35,7 @@ void appendOp(Buffer& ops, const SetAlarmOp& op) {
 
 void appendOp(Buffer& ops, const ClearAlarmOp& op) {
   putKind(ops, OpKind::kClearAlarm);
+  putVarint(ops, op.object.value());
   putString(ops, op.name);
 }
 

@@ -1,5 +1,6 @@
-// A commit record: one atomic change of one object, encoded once. The same bytes go to the journal, serve reads
-// until the checkpoint round has applied them, are applied by the round, and are replayed after a crash.
+// A commit record: one atomic change of one object, encoded once. The same bytes go to the journal,
+// serve reads until the checkpoint round has applied them, are applied by the round, and are
+// replayed after a crash.
 //
 //   record := varint space, varint milliseconds since the block's time, op*
 //   op     := u8 kind, fields (below)
@@ -7,9 +8,8 @@
 // The LSN is not stored: records of a block are numbered from the block's first LSN on.
 #pragma once
 
-#include <cairn/types.h>
-
 #include <atomic>
+#include <cairn/types.h>
 #include <cstdint>
 #include <string_view>
 #include <utility>
@@ -22,18 +22,19 @@ namespace cairn {
 enum class OpKind : std::uint8_t {
   kPut = 1,           ///< string key, string value
   kErase = 2,         ///< string key
-  kSetAlarm = 3,      ///< string name, zigzag time, varint attempts, varint backoff
-  kClearAlarm = 4,    ///< string name
+  kSetAlarm = 3,      ///< varint object, string name, zigzag time, varint attempts, varint backoff
+  kClearAlarm = 4,    ///< varint object, string name
   kPageDelta = 5,     ///< varint page, fixed64 checksum of the page afterwards, string delta
   kPageCount = 6,     ///< varint before, varint after
   kCreateObject = 7,  ///< varint object, varint class, string name
-  kPointObject = 8,   ///< varint object, varint space before, varint space after (zero: the object is deleted)
-  kDefineClass = 9,   ///< varint class, u8 backend, string name (empty: the class is dropped)
-  kSkipped = 10,      ///< string, ignored: an op that a later one of the same commit made pointless
+  kPointObject =
+      8,  ///< varint object, varint space before, varint space after (zero: the object is deleted)
+  kDefineClass = 9,  ///< varint class, u8 backend, string name (empty: the class is dropped)
+  kSkipped = 10,     ///< string, ignored: an op that a later one of the same commit made pointless
 };
 
-/// The bytes of one commit while it is in memory. Built by one thread, then immutable and shared: overlays point into
-/// it until the store holds the change.
+/// The bytes of one commit while it is in memory. Built by one thread, then immutable and shared:
+/// overlays point into it until the store holds the change.
 class Record {
  public:
   explicit Record(SpaceId recordSpace) : space(recordSpace) {}
@@ -41,8 +42,9 @@ class Record {
   Record& operator=(const Record&) = delete;
 
   SpaceId space;
-  Lsn lsn;          ///< Zero until the journal has numbered it.
-  UnixMillis time;  ///< Set with the LSN; never decreases from one LSN to the next.
+  void* owner = nullptr;  ///< The object in memory that made the commit; null after a recovery.
+  Lsn lsn;                ///< Zero until the journal has numbered it.
+  UnixMillis time;        ///< Set with the LSN; never decreases from one LSN to the next.
   Buffer ops;
 
  private:
@@ -77,7 +79,8 @@ class RecordRef {
     if (record_ != nullptr) record_->references_.fetch_add(1, std::memory_order_relaxed);
   }
   void release() {
-    if (record_ != nullptr && record_->references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete record_;
+    if (record_ != nullptr && record_->references_.fetch_sub(1, std::memory_order_acq_rel) == 1)
+      delete record_;
   }
 
   Record* record_ = nullptr;
@@ -97,12 +100,14 @@ struct EraseOp {
   std::string_view key;
 };
 struct SetAlarmOp {
+  ObjectNumber object;
   std::string_view name;
   UnixMillis time;
   std::uint32_t attempts;
   std::uint32_t backoff;
 };
 struct ClearAlarmOp {
+  ObjectNumber object;
   std::string_view name;
 };
 struct PageDeltaOp {
@@ -141,8 +146,8 @@ void appendOp(Buffer& ops, const DefineClassOp& op);
 /// Returns where the value stands.
 RecordSlice appendPut(Buffer& ops, std::string_view key, std::string_view value);
 
-/// Gives each op, in order, to the visitor's overload for it. Ops of no interest go to a catch-all overload.
-/// Throws: DecodeError.
+/// Gives each op, in order, to the visitor's overload for it. Ops of no interest go to a catch-all
+/// overload. Throws: DecodeError.
 template <typename Visitor>
 void visitOps(std::string_view ops, Visitor&& visitor) {
   Decoder in(ops);
@@ -154,9 +159,12 @@ void visitOps(std::string_view ops, Visitor&& visitor) {
         visitor(PutOp{key, in.string("put value")});
         break;
       }
-      case OpKind::kErase: visitor(EraseOp{in.string("erase key")}); break;
+      case OpKind::kErase:
+        visitor(EraseOp{in.string("erase key")});
+        break;
       case OpKind::kSetAlarm: {
         SetAlarmOp op{};
+        op.object = ObjectNumber(in.varint("object number"));
         op.name = in.string("alarm name");
         op.time = UnixMillis{unzigzag(in.varint("alarm time"))};
         op.attempts = static_cast<std::uint32_t>(in.varint("alarm attempts", kMax32));
@@ -164,7 +172,11 @@ void visitOps(std::string_view ops, Visitor&& visitor) {
         visitor(op);
         break;
       }
-      case OpKind::kClearAlarm: visitor(ClearAlarmOp{in.string("alarm name")}); break;
+      case OpKind::kClearAlarm: {
+        ObjectNumber object(in.varint("object number"));
+        visitor(ClearAlarmOp{object, in.string("alarm name")});
+        break;
+      }
       case OpKind::kPageDelta: {
         PageDeltaOp op{};
         op.page = static_cast<std::uint32_t>(in.varint("page number", kMax32));
@@ -204,8 +216,11 @@ void visitOps(std::string_view ops, Visitor&& visitor) {
         visitor(op);
         break;
       }
-      case OpKind::kSkipped: in.string("skipped op"); break;
-      default: in.fail("op kind");
+      case OpKind::kSkipped:
+        in.string("skipped op");
+        break;
+      default:
+        in.fail("op kind");
     }
   }
 }

@@ -17,8 +17,7 @@ Compressor::Compressor(int level) : context_(ZSTD_createCCtx()) {
 Compressor::~Compressor() { ZSTD_freeCCtx(context_); }
 
 std::size_t Compressor::compress(std::string_view input, std::span<char> out) {
-  std::size_t size =
-      ZSTD_compress2(context_, out.data(), out.size(), input.data(), input.size());
+  std::size_t size = ZSTD_compress2(context_, out.data(), out.size(), input.data(), input.size());
   return ZSTD_isError(size) != 0 ? 0 : size;
 }
 

@@ -1,4 +1,5 @@
-// zstd with contexts that are kept between calls. One Compressor or Decompressor per thread of work.
+// zstd with contexts that are kept between calls. One Compressor or Decompressor per thread of
+// work.
 #pragma once
 
 #include <cstddef>

@@ -1,15 +1,14 @@
+#include <algorithm>
 #include <cairn/error.h>
 #include <cairn/file_system.h>
+#include <cerrno>
+#include <cstring>
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
-
-#include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include <fmt/format.h>
@@ -73,7 +72,8 @@ class PosixFile final : public File {
 
   void write(std::uint64_t offset, std::string_view bytes) override {
     while (!bytes.empty()) {
-      ssize_t put = ::pwrite(descriptor_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
+      ssize_t put =
+          ::pwrite(descriptor_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
       if (put < 0) {
         if (errno == EINTR) continue;
         fail("write", path_, errno);
@@ -95,14 +95,16 @@ class PosixFile final : public File {
   }
 
   void truncate(std::uint64_t size) override {
-    if (::ftruncate(descriptor_.get(), static_cast<off_t>(size)) != 0) fail("ftruncate", path_, errno);
+    if (::ftruncate(descriptor_.get(), static_cast<off_t>(size)) != 0)
+      fail("ftruncate", path_, errno);
   }
 
   void preallocate(std::uint64_t size) override {
     int error = ::posix_fallocate(descriptor_.get(), 0, static_cast<off_t>(size));
     if (error == ENOSPC || error == EDQUOT) {
-      throw Error(ErrorCode::kNoSpace, fmt::format("preallocate {}: {} bytes needed, {} free", path_, size,
-                                                   posixFileSystem().freeBytes(path_)));
+      throw Error(ErrorCode::kNoSpace,
+                  fmt::format("preallocate {}: {} bytes needed, {} free", path_, size,
+                              posixFileSystem().freeBytes(path_)));
     }
     if (error != 0) fail("fallocate", path_, error);
   }
@@ -128,8 +130,8 @@ class PosixFileSystem final : public FileSystem {
     if (options.create) flags |= O_CREAT;
     if (options.exclusive) flags |= O_EXCL;
 
-    // O_DIRECT|O_DSYNC was the fastest of the ways to make a block durable (engine/DESIGN.md, "Making a block durable");
-    // a file system without direct I/O gets write + fdatasync instead.
+    // O_DIRECT|O_DSYNC was the fastest of the ways to make a block durable (engine/DESIGN.md,
+    // "Making a block durable"); a file system without direct I/O gets write + fdatasync instead.
     bool syncEachWrite = false;
     int fd = -1;
     if (options.durableWrites) fd = openRetrying(path, flags | O_DIRECT | O_DSYNC);
@@ -153,7 +155,8 @@ class PosixFileSystem final : public FileSystem {
     struct stat status {};
     if (error == EEXIST && ::lstat(path.c_str(), &status) == 0) {
       if (S_ISDIR(status.st_mode)) return;
-      throw Error(ErrorCode::kInvalidArgument, fmt::format("{} exists and is not a directory", path));
+      throw Error(ErrorCode::kInvalidArgument,
+                  fmt::format("{} exists and is not a directory", path));
     }
     fail("mkdir", path, error);
   }

@@ -19,18 +19,21 @@ void applyData(std::string& content, const DiskEvent& event) {
     content.resize(event.offset);
     return;
   }
-  if (content.size() < event.offset + event.bytes.size()) content.resize(event.offset + event.bytes.size());
+  if (content.size() < event.offset + event.bytes.size())
+    content.resize(event.offset + event.bytes.size());
   std::memcpy(content.data() + event.offset, event.bytes.data(), event.bytes.size());
 }
 
 // Applies some sectors of a write, each with even odds.
-void applyTorn(std::string& content, const DiskEvent& event, std::size_t sector, std::mt19937_64& random) {
+void applyTorn(std::string& content, const DiskEvent& event, std::size_t sector,
+               std::mt19937_64& random) {
   std::size_t at = 0;
   while (at < event.bytes.size()) {
     std::size_t untilBoundary = sector - (event.offset + at) % sector;
     std::size_t length = std::min(untilBoundary, event.bytes.size() - at);
     if ((random() & 1) != 0) {
-      DiskEvent piece{Kind::kWrite, event.inode, event.offset + at, event.bytes.substr(at, length), {}, {}};
+      DiskEvent piece{Kind::kWrite, event.inode, event.offset + at, event.bytes.substr(at, length),
+                      {},           {}};
       applyData(content, piece);
     }
     at += length;
@@ -40,14 +43,21 @@ void applyTorn(std::string& content, const DiskEvent& event, std::size_t sector,
 void applyEntry(std::map<std::string, std::uint32_t>& entries, std::set<std::string>& directories,
                 const DiskEvent& event) {
   switch (event.kind) {
-    case Kind::kCreate: entries[event.path] = event.inode; break;
-    case Kind::kUnlink: entries.erase(event.path); break;
-    case Kind::kMakeDirectory: directories.insert(event.path); break;
+    case Kind::kCreate:
+      entries[event.path] = event.inode;
+      break;
+    case Kind::kUnlink:
+      entries.erase(event.path);
+      break;
+    case Kind::kMakeDirectory:
+      directories.insert(event.path);
+      break;
     case Kind::kRename:
       entries.erase(event.path);
       entries[event.target] = event.inode;
       break;
-    default: break;
+    default:
+      break;
   }
 }
 
@@ -55,15 +65,27 @@ void applyEntry(std::map<std::string, std::uint32_t>& entries, std::set<std::str
 
 const char* lossName(Loss loss) {
   switch (loss) {
-    case Loss::kAllLost: return "all-lost";
-    case Loss::kAllKept: return "all-kept";
-    case Loss::kPrefix: return "prefix";
-    case Loss::kSubset: return "subset";
-    case Loss::kTorn512: return "torn-512";
-    case Loss::kTorn4096: return "torn-4096";
-    case Loss::kEntriesLost: return "entries-lost";
+    case Loss::kAllLost:
+      return "all-lost";
+    case Loss::kAllKept:
+      return "all-kept";
+    case Loss::kPrefix:
+      return "prefix";
+    case Loss::kSubset:
+      return "subset";
+    case Loss::kTorn512:
+      return "torn-512";
+    case Loss::kTorn4096:
+      return "torn-4096";
+    case Loss::kEntriesLost:
+      return "entries-lost";
   }
   return "?";
+}
+
+DiskLog::DiskLog(DiskImage image) : base_(std::move(image)) {
+  for (const auto& [path, bytes] : base_.files) inodes_[path] = nextInode_++;
+  baseInodes_ = inodes_;
 }
 
 std::uint32_t DiskLog::inodeOf(const std::string& path) {
@@ -96,6 +118,15 @@ std::size_t DiskLog::size() const {
   return events_.size();
 }
 
+CrashDisk::CrashDisk(const DiskLog& log) : events_(log.events()) {
+  directories_ = log.base().directories;
+  for (const auto& [path, bytes] : log.base().files) {
+    std::uint32_t inode = log.baseInode(path);
+    entries_[path] = inode;
+    files_[inode].durable = bytes;
+  }
+}
+
 void CrashDisk::advance(std::size_t count) {
   for (; position_ < count; ++position_) apply(position_);
 }
@@ -109,7 +140,9 @@ void CrashDisk::apply(std::size_t number) {
   const DiskEvent& event = events_[number];
   switch (event.kind) {
     case Kind::kWrite:
-    case Kind::kTruncate: files_[event.inode].pending.push_back(number); break;
+    case Kind::kTruncate:
+      files_[event.inode].pending.push_back(number);
+      break;
     case Kind::kDurableWrite: {
       // Earlier unsynced bytes below the write may still be lost; those inside it are overwritten.
       FileState& file = files_[event.inode];
@@ -121,10 +154,13 @@ void CrashDisk::apply(std::size_t number) {
       }
       break;
     }
-    case Kind::kSync: syncFile(files_[event.inode]); break;
+    case Kind::kSync:
+      syncFile(files_[event.inode]);
+      break;
     case Kind::kSyncAll:
       for (auto& [inode, file] : files_) syncFile(file);
-      for (std::size_t pending : pendingEntries_) applyEntry(entries_, directories_, events_[pending]);
+      for (std::size_t pending : pendingEntries_)
+        applyEntry(entries_, directories_, events_[pending]);
       pendingEntries_.clear();
       break;
     case Kind::kSyncDirectory: {
@@ -138,8 +174,11 @@ void CrashDisk::apply(std::size_t number) {
                             pendingEntries_.end());
       break;
     }
-    case Kind::kMark: mark_ = event.offset; break;
-    default: pendingEntries_.push_back(number);
+    case Kind::kMark:
+      mark_ = event.offset;
+      break;
+    default:
+      pendingEntries_.push_back(number);
   }
 }
 
@@ -153,16 +192,21 @@ DiskImage CrashDisk::image(Loss loss, std::mt19937_64& random) const {
   std::size_t cut = position_;
   if (loss == Loss::kPrefix) {
     std::vector<std::size_t> pending = pendingEntries_;
-    for (const auto& [inode, file] : files_) pending.insert(pending.end(), file.pending.begin(), file.pending.end());
+    for (const auto& [inode, file] : files_)
+      pending.insert(pending.end(), file.pending.begin(), file.pending.end());
     std::sort(pending.begin(), pending.end());
     cut = pending.empty() ? 0 : pending[random() % pending.size()];
   }
   auto kept = [&](std::size_t number) {
     switch (loss) {
-      case Loss::kAllLost: return false;
-      case Loss::kPrefix: return number <= cut;
-      case Loss::kSubset: return (random() & 1) != 0;
-      default: return true;
+      case Loss::kAllLost:
+        return false;
+      case Loss::kPrefix:
+        return number <= cut;
+      case Loss::kSubset:
+        return (random() & 1) != 0;
+      default:
+        return true;
     }
   };
 
@@ -170,7 +214,8 @@ DiskImage CrashDisk::image(Loss loss, std::mt19937_64& random) const {
   DiskImage image;
   image.directories = directories_;
   for (std::size_t number : pendingEntries_) {
-    // A directory's entries are kept in order or lost from some point on: journaling file systems write them in order.
+    // A directory's entries are kept in order or lost from some point on: journaling file systems
+    // write them in order.
     if (loss == Loss::kEntriesLost || !kept(number)) break;
     applyEntry(entries, image.directories, events_[number]);
   }

@@ -1,7 +1,8 @@
 // Everything that was done to a disk, in order, and the disks that a power loss may leave behind.
 //
-// The model assumes what a disk may do and no more (tests/README.md, "Fault model"): until a sync of the file returns, each write to it is
-// kept, lost or torn by itself, and until a sync of the directory returns, so is each creation, renaming and removal.
+// The model assumes what a disk may do and no more (tests/README.md, "Fault model"): until a sync
+// of the file returns, each write to it is kept, lost or torn by itself, and until a sync of the
+// directory returns, so is each creation, renaming and removal.
 #pragma once
 
 #include <cstdint>
@@ -42,21 +43,31 @@ struct DiskEvent {
 /// Thread-safe.
 class DiskLog {
  public:
-  /// The inode of the file at `path`; a new one, with a kCreate event, if the log does not know the path.
+  DiskLog() = default;
+  /// The disk holds `image`, all of it durable, before the first event.
+  explicit DiskLog(DiskImage image);
+
+  /// The inode of the file at `path`; a new one, with a kCreate event, if the log does not know the
+  /// path.
   std::uint32_t inodeOf(const std::string& path);
-  /// The same for a file that exists before the log began and is part of the first image.
   void append(DiskEvent event);
   void mark(std::uint64_t value);
 
   [[nodiscard]] std::size_t size() const;
   /// Only once nothing is appended any more.
   [[nodiscard]] const std::vector<DiskEvent>& events() const { return events_; }
+  [[nodiscard]] const DiskImage& base() const { return base_; }
+  [[nodiscard]] std::uint32_t baseInode(const std::string& path) const {
+    return baseInodes_.at(path);
+  }
 
  private:
   mutable std::mutex mutex_;
   std::vector<DiskEvent> events_;
   std::map<std::string, std::uint32_t> inodes_;
   std::uint32_t nextInode_ = 1;
+  DiskImage base_;
+  std::map<std::string, std::uint32_t> baseInodes_;
 };
 
 /// What becomes of the events that no sync covers.
@@ -69,14 +80,15 @@ enum class Loss {
   kTorn4096,     ///< Each 4 KiB page of each write by itself.
   kEntriesLost,  ///< All data kept, directory entries lost.
 };
-inline constexpr Loss kEveryLoss[] = {Loss::kAllLost, Loss::kAllKept,  Loss::kPrefix,     Loss::kSubset,
-                                      Loss::kTorn512, Loss::kTorn4096, Loss::kEntriesLost};
+inline constexpr Loss kEveryLoss[] = {Loss::kAllLost,    Loss::kAllKept, Loss::kPrefix,
+                                      Loss::kSubset,     Loss::kTorn512, Loss::kTorn4096,
+                                      Loss::kEntriesLost};
 [[nodiscard]] const char* lossName(Loss loss);
 
 /// Replays a log and hands out the disks that a power loss at that point may leave.
 class CrashDisk {
  public:
-  explicit CrashDisk(const DiskLog& log) : events_(log.events()) {}
+  explicit CrashDisk(const DiskLog& log);
 
   /// Replays up to, not including, event `count`; forward only.
   void advance(std::size_t count);

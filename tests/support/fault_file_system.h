@@ -1,17 +1,26 @@
 // Fails chosen calls of the file system below it.
 #pragma once
 
+#include <atomic>
 #include <cairn/error.h>
 #include <cairn/file_system.h>
-
-#include <atomic>
 #include <functional>
 #include <string>
 
 namespace cairn::test {
 
 /// Which call, and on which path; for the decision to fail it.
-enum class Call { kOpen, kRead, kWrite, kSync, kTruncate, kPreallocate, kDirectory, kRename, kUnlink };
+enum class Call {
+  kOpen,
+  kRead,
+  kWrite,
+  kSync,
+  kTruncate,
+  kPreallocate,
+  kDirectory,
+  kRename,
+  kUnlink
+};
 
 class FaultFileSystem final : public FileSystem {
  public:
@@ -88,7 +97,8 @@ class FaultFile final : public File {
   std::string path_;
 };
 
-inline std::unique_ptr<File> FaultFileSystem::open(const std::string& path, const OpenOptions& options) {
+inline std::unique_ptr<File> FaultFileSystem::open(const std::string& path,
+                                                   const OpenOptions& options) {
   check(Call::kOpen, path);
   return std::make_unique<FaultFile>(*this, inner_.open(path, options), path);
 }

@@ -1,9 +1,8 @@
 // A clock that tests move by hand.
 #pragma once
 
-#include <cairn/clock.h>
-
 #include <atomic>
+#include <cairn/clock.h>
 
 namespace cairn::test {
 

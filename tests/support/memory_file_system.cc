@@ -1,8 +1,7 @@
 #include "tests/support/memory_file_system.h"
 
-#include <cairn/error.h>
-
 #include <algorithm>
+#include <cairn/error.h>
 #include <cstring>
 
 namespace cairn::test {
@@ -77,7 +76,8 @@ void MemoryFileSystem::createDirectory(const std::string& path) {
 
 void MemoryFileSystem::syncDirectory(const std::string& path) {
   std::lock_guard lock(mutex_);
-  if (!path.empty() && !directories_.contains(path)) throw Error(ErrorCode::kNotFound, "sync " + path + ": missing");
+  if (!path.empty() && !directories_.contains(path))
+    throw Error(ErrorCode::kNotFound, "sync " + path + ": missing");
 }
 
 void MemoryFileSystem::rename(const std::string& from, const std::string& to) {
@@ -111,7 +111,9 @@ bool MemoryFileSystem::exists(const std::string& path) {
   return files_.contains(path) || directories_.contains(path);
 }
 
-std::unique_ptr<FileLock> MemoryFileSystem::lock(const std::string&) { return std::make_unique<FileLock>(); }
+std::unique_ptr<FileLock> MemoryFileSystem::lock(const std::string&) {
+  return std::make_unique<FileLock>();
+}
 
 std::string& MemoryFileSystem::content(const std::string& path) {
   std::lock_guard lock(mutex_);

@@ -1,8 +1,8 @@
-// A file system in memory: for unit tests of whatever goes through the seam, and as the base of crash images.
+// A file system in memory: for unit tests of whatever goes through the seam, and as the base of
+// crash images.
 #pragma once
 
 #include <cairn/file_system.h>
-
 #include <map>
 #include <memory>
 #include <mutex>

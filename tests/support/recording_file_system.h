@@ -1,10 +1,9 @@
-// Passes every call on and writes it down in a DiskLog. Can also be told to withhold syncs from the log, so that a campaign
-// sees the disk of an engine that forgot them.
+// Passes every call on and writes it down in a DiskLog. Can also be told to withhold the durability
+// of durable writes from the log, so that a campaign sees the disk of an engine that forgot it.
 #pragma once
 
-#include <cairn/file_system.h>
-
 #include <atomic>
+#include <cairn/file_system.h>
 
 #include "tests/support/disk_log.h"
 
@@ -16,8 +15,8 @@ class RecordingFileSystem final : public FileSystem {
   RecordingFileSystem(FileSystem& inner, DiskLog& log, std::string root)
       : inner_(inner), log_(log), root_(std::move(root)) {}
 
-  /// From now on `syncData`, durable writes and file system syncs are recorded as if they had not been asked for.
-  void forgetSyncs() { forgetSyncs_ = true; }
+  /// From now on durable writes are recorded as if they were ordinary ones.
+  void forgetDurableWrites() { forgetDurableWrites_ = true; }
 
   std::unique_ptr<File> open(const std::string& path, const OpenOptions& options) override;
   void createDirectory(const std::string& path) override;
@@ -37,7 +36,7 @@ class RecordingFileSystem final : public FileSystem {
   FileSystem& inner_;
   DiskLog& log_;
   std::string root_;
-  std::atomic<bool> forgetSyncs_{false};
+  std::atomic<bool> forgetDurableWrites_{false};
 };
 
 }  // namespace cairn::test

@@ -1,4 +1,5 @@
-// A directory that goes away with the test. In memory-backed /dev/shm when there is one: syncs cost nothing there.
+// A directory that goes away with the test. In memory-backed /dev/shm when there is one: syncs cost
+// nothing there.
 #pragma once
 
 #include <cstdlib>
@@ -28,8 +29,9 @@ class TemporaryDirectory {
 
   static std::string defaultParent() {
     std::error_code ignored;
-    return std::filesystem::is_directory("/dev/shm", ignored) ? "/dev/shm"
-                                                              : std::filesystem::temp_directory_path().string();
+    return std::filesystem::is_directory("/dev/shm", ignored)
+               ? "/dev/shm"
+               : std::filesystem::temp_directory_path().string();
   }
 
  private:

@@ -1,5 +1,5 @@
-// Everything Cairn throws. An error says what went wrong, where, and the numbers involved; a code exists only
-// where some caller reacts differently to it.
+// Everything Cairn throws. An error says what went wrong, where, and the numbers involved; a code
+// exists only where some caller reacts differently to it.
 #pragma once
 
 #include <stdexcept>
@@ -16,20 +16,21 @@ enum class ErrorCode {
   kNotFound,         ///< The named thing does not exist.
   kUnsupported,      ///< This class or backend does not offer the call.
   kSql,              ///< SQLite rejected the statement (see SqlError).
-  kConflict,         ///< The state of things forbids the call now (nesting, misuse of a transaction).
-  kRolledBack,       ///< The turn's writes were undone; the message holds the cause.
-  kBroken,           ///< The object or the engine failed earlier; the message holds the first cause.
-  kBusy,             ///< Another process holds the root.
-  kOverloaded,       ///< Too much is waiting; try again later.
-  kTimeout,          ///< A deadline or budget ran out.
-  kCanceled,         ///< The caller or a shutdown withdrew the work.
-  kDamaged,          ///< Bytes on disk are not what was written; nothing was changed.
-  kForeign,          ///< A file of another root, or of a format this version does not know.
-  kIo,               ///< The operating system refused a read, write or sync.
-  kNoSpace,          ///< The disk or a quota is full; says bytes needed and free where known.
+  kConflict,    ///< The state of things forbids the call now (nesting, misuse of a transaction).
+  kRolledBack,  ///< The turn's writes were undone; the message holds the cause.
+  kBroken,      ///< The object or the engine failed earlier; the message holds the first cause.
+  kBusy,        ///< Another process holds the root.
+  kOverloaded,  ///< Too much is waiting; try again later.
+  kTimeout,     ///< A deadline or budget ran out.
+  kCanceled,    ///< The caller or a shutdown withdrew the work.
+  kDamaged,     ///< Bytes on disk are not what was written; nothing was changed.
+  kForeign,     ///< A file of another root, or of a format this version does not know.
+  kIo,          ///< The operating system refused a read, write or sync.
+  kNoSpace,     ///< The disk or a quota is full; says bytes needed and free where known.
 };
 
-/// The code's name as it appears in JSON output and logs, e.g. "kLimitExceeded" -> "limit_exceeded".
+/// The code's name as it appears in JSON output and logs, e.g. "kLimitExceeded" ->
+/// "limit_exceeded".
 [[nodiscard]] std::string_view errorCodeName(ErrorCode code);
 
 class Error : public std::runtime_error {
@@ -41,8 +42,8 @@ class Error : public std::runtime_error {
   ErrorCode code_;
 };
 
-/// An error reported by SQLite. `what()` reads `<message>[ at offset N]: <PRIMARY>[ (extended: <EXTENDED>)]`,
-/// the shape the platform uses.
+/// An error reported by SQLite. `what()` reads `<message>[ at offset N]: <PRIMARY>[ (extended:
+/// <EXTENDED>)]`, the shape the platform uses.
 class SqlError : public Error {
  public:
   SqlError(const std::string& message, int extendedCode)

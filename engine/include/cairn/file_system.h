@@ -1,7 +1,8 @@
-// The few calls through which the engine touches a disk, so that tests can record, fail and tear them.
+// The few calls through which the engine touches a disk, so that tests can record, fail and tear
+// them.
 //
-// LMDB maps its own file and does not pass through here; everything else does: journal, change log, scratch and
-// the pages of SQLite databases.
+// LMDB maps its own file and does not pass through here; everything else does: journal, change log,
+// scratch and the pages of SQLite databases.
 #pragma once
 
 #include <cstdint>
@@ -18,15 +19,17 @@ class File {
  public:
   virtual ~File() = default;
 
-  /// Reads up to `out.size()` bytes at `offset`; fewer only at the end of the file. Returns the count.
+  /// Reads up to `out.size()` bytes at `offset`; fewer only at the end of the file. Returns the
+  /// count.
   virtual std::size_t read(std::uint64_t offset, std::span<char> out) = 0;
 
-  /// Writes all of `bytes` at `offset`. On a file opened with `durableWrites` the bytes are on the device, with
-  /// whatever metadata is needed to read them back, when this returns; else only after `syncData`.
-  /// Throws: kNoSpace, kIo. How much was written is then unknown.
+  /// Writes all of `bytes` at `offset`. On a file opened with `durableWrites` the bytes are on the
+  /// device, with whatever metadata is needed to read them back, when this returns; else only after
+  /// `syncData`. Throws: kNoSpace, kIo. How much was written is then unknown.
   virtual void write(std::uint64_t offset, std::string_view bytes) = 0;
 
-  /// Makes earlier writes, and the file's size, durable (fdatasync). Never to be repeated after it threw.
+  /// Makes earlier writes, and the file's size, durable (fdatasync). Never to be repeated after it
+  /// threw.
   virtual void syncData() = 0;
 
   [[nodiscard]] virtual std::uint64_t size() = 0;
@@ -47,9 +50,10 @@ class FileLock {
 
 struct OpenOptions {
   bool write = false;
-  bool create = false;         ///< Create it if it is missing.
-  bool exclusive = false;      ///< With `create`: it must be missing.
-  bool durableWrites = false;  ///< See File::write. Offsets, sizes and buffers must then be multiples of 4,096.
+  bool create = false;     ///< Create it if it is missing.
+  bool exclusive = false;  ///< With `create`: it must be missing.
+  bool durableWrites =
+      false;  ///< See File::write. Offsets, sizes and buffers must then be multiples of 4,096.
 };
 
 /// Thread-safe. Paths are plain paths; no call follows a symbolic link in the last component.

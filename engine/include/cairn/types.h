@@ -27,10 +27,12 @@ class Number {
   std::uint64_t value_ = 0;
 };
 
-/// The number of a commit: grows by one over all commits of a root; never used twice. Zero is "before the first commit".
+/// The number of a commit: grows by one over all commits of a root; never used twice. Zero is
+/// "before the first commit".
 using Lsn = Number<struct LsnMeaning>;
 
-/// The number of one generation of an object's data. `deleteAll` moves an object to a fresh space. Zero is "no data".
+/// The number of one generation of an object's data. `deleteAll` moves an object to a fresh space.
+/// Zero is "no data".
 using SpaceId = Number<struct SpaceMeaning>;
 
 /// The number a root gives an object when it is created.

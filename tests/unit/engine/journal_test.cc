@@ -1,12 +1,13 @@
-// Goal: what the journal acknowledged is found again after any end, in order, whole commits only; and a torn end is told
-// apart from damage. Method: a file system in memory, with power losses and surgery on the segments.
+// Goal: what the journal acknowledged is found again after any end, in order, whole commits only;
+// and a torn end is told apart from damage. Method: a file system in memory, with power losses and
+// surgery on the segments.
 #include "engine/journal.h"
 
-#include <cairn/error.h>
-#include <gtest/gtest.h>
-
 #include <algorithm>
+#include <cairn/error.h>
 #include <thread>
+
+#include <gtest/gtest.h>
 
 #include "engine/journal_scan.h"
 #include "tests/support/disk_log.h"
@@ -144,8 +145,8 @@ TEST_F(JournalTest, ManySegmentsAreFollowedAndOldOnesRecycled) {
   EXPECT_EQ(through, Lsn(200));
   EXPECT_EQ(taken.size(), 200U);
   std::uint64_t needed = journal->firstSegmentNeeded(through);
-  journal->retire(through);
-  EXPECT_LE(disk_.list("journal").size(), 4U);
+  journal->retireBelow(needed);
+  EXPECT_LE(disk_.list("journal").size(), 8U);
   for (int i = 0; i < 100; ++i) journal->wait(journal->submit(put("key", value)));
   journal->close();
   journal::Scan result = scan(disk_, {.segment = needed, .after = through});
@@ -176,14 +177,15 @@ TEST_F(JournalTest, SegmentsWithPiecesOfACommitStayUntilTheCommitIsRetired) {
   journal->wait(journal->submit(put("a", "1")));
   journal->wait(journal->submit(put("large", noise(300'000, 3))));
   std::uint64_t needed = journal->firstSegmentNeeded(Lsn(1));
-  journal->retire(Lsn(1));
+  journal->retireBelow(needed);
   scan(disk_, {.segment = needed, .after = Lsn(1)});
   EXPECT_EQ(lsns(), (std::vector<std::uint64_t>{2}));
 }
 
 TEST_F(JournalTest, CompressibleBlocksAreStoredSmaller) {
-  Journal journal(disk_, clock_, kRoot,
-                  {.directory = "journal", .segmentBytes = 1 << 20, .durability = Durability::kSynced}, {});
+  Journal journal(
+      disk_, clock_, kRoot,
+      {.directory = "journal", .segmentBytes = 1 << 20, .durability = Durability::kSynced}, {});
   journal.wait(journal.submit(put("key", std::string(200'000, 'y'))));
   Journal::Stats text = journal.stats();
   EXPECT_LE(text.writtenBytes, 8'192U);
@@ -245,11 +247,9 @@ TEST_F(JournalTest, PowerLossAtAnyPointKeepsWhatWasAcknowledgedAndNothingHalf) {
   recorder.createDirectory("wal");
   std::mt19937_64 random(1);
   {
-    Journal journal(recorder, clock_, kRoot,
-                    {.directory = "wal",
-                     .segmentBytes = kSegmentBytes,
-                     .durability = Durability::kSynced},
-                    {});
+    Journal journal(
+        recorder, clock_, kRoot,
+        {.directory = "wal", .segmentBytes = kSegmentBytes, .durability = Durability::kSynced}, {});
     recorder.syncDirectory("");
     for (int i = 0; i < 60; ++i) {
       std::size_t size = i % 10 == 9 ? 100'000 : random() % 3'000;
@@ -266,9 +266,9 @@ TEST_F(JournalTest, PowerLossAtAnyPointKeepsWhatWasAcknowledgedAndNothingHalf) {
     for (test::Loss loss : test::kEveryLoss) {
       MemoryFileSystem after(crash.image(loss, random));
       std::vector<std::uint64_t> found;
-      journal::Scan result = journal::scan(after, "wal", kRoot, {.newRoot = true}, [&](const RecordRef& record) {
-        found.push_back(record->lsn.value());
-      });
+      journal::Scan result =
+          journal::scan(after, "wal", kRoot, {.newRoot = true},
+                        [&](const RecordRef& record) { found.push_back(record->lsn.value()); });
       ASSERT_GE(found.size(), crash.mark()) << lossName(loss) << " at event " << at;
       ASSERT_LE(found.size(), crash.mark() + 1);
       for (std::size_t i = 0; i < found.size(); ++i) ASSERT_EQ(found[i], i + 1);
@@ -276,14 +276,14 @@ TEST_F(JournalTest, PowerLossAtAnyPointKeepsWhatWasAcknowledgedAndNothingHalf) {
 
       // Going on after the crash, and crashing again at once, must not disturb what is there.
       if (states % 7 != 0) continue;
-      for (std::uint64_t number : result.abandoned) after.unlink("wal/" + journal::segmentName(number));
+      for (std::uint64_t number : result.abandoned)
+        after.unlink("wal/" + journal::segmentName(number));
       after.createDirectory("wal");
       {
-        Journal next(after, clock_, kRoot,
-                     {.directory = "wal",
-                      .segmentBytes = kSegmentBytes,
-                      .durability = Durability::kSynced},
-                     result.start);
+        Journal next(
+            after, clock_, kRoot,
+            {.directory = "wal", .segmentBytes = kSegmentBytes, .durability = Durability::kSynced},
+            result.start);
         next.wait(next.submit(put("next", "session")));
       }
       std::size_t again = 0;
@@ -306,7 +306,8 @@ TEST_F(JournalTest, BadBlockWithAGoodOneBehindItIsDamage) {
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::kDamaged);
     EXPECT_STREQ(error.what(),
-                 "journal 00000001 offset 8192: block is damaged, and LSN 3 stands behind it at offset 12288; last good LSN 1");
+                 "journal 00000001 offset 8192: block is damaged, and LSN 3 stands behind it at "
+                 "offset 12288; last good LSN 1");
   }
 }
 
@@ -337,9 +338,11 @@ TEST_F(JournalTest, EveryFlippedBitIsDamageOrATornTail) {
       journal::Scan result = scan(disk_, {.newRoot = false});
       // Padding is not covered by a checksum and holds nothing.
       bool lost = found_.size() < 4 || !result.cleanlyClosed;
-      if (lost) EXPECT_GE(at, 4 * journal::kPage) << "a damaged block passed for a torn one at byte " << at;
+      if (lost)
+        EXPECT_GE(at, 4 * journal::kPage) << "a damaged block passed for a torn one at byte " << at;
     } catch (const Error& error) {
-      EXPECT_TRUE(error.code() == ErrorCode::kDamaged || error.code() == ErrorCode::kForeign) << error.what();
+      EXPECT_TRUE(error.code() == ErrorCode::kDamaged || error.code() == ErrorCode::kForeign)
+          << error.what();
     }
     bytes[at] ^= 4;
   }
@@ -365,7 +368,9 @@ TEST_F(JournalTest, SegmentOfAnotherRootIsRefused) {
     journal->wait(journal->submit(put("key", "value")));
   }
   RootId other = RootId::fromHex("ffffffffffffffffffffffffffffffff");
-  EXPECT_EQ(codeOf([&] { journal::scan(disk_, "journal", other, {.newRoot = true}, [](const RecordRef&) {}); }),
+  EXPECT_EQ(codeOf([&] {
+              journal::scan(disk_, "journal", other, {.newRoot = true}, [](const RecordRef&) {});
+            }),
             ErrorCode::kForeign);
 }
 
@@ -445,11 +450,10 @@ TEST_F(JournalTest, UnsyncedJournalOpensWithAPrefixAfterAPowerLoss) {
   test::RecordingFileSystem recorder(disk_, log, "");
   recorder.createDirectory("wal");
   {
-    Journal journal(recorder, clock_, kRoot,
-                    {.directory = "wal",
-                     .segmentBytes = kSegmentBytes,
-                     .durability = Durability::kProcess},
-                    {});
+    Journal journal(
+        recorder, clock_, kRoot,
+        {.directory = "wal", .segmentBytes = kSegmentBytes, .durability = Durability::kProcess},
+        {});
     recorder.syncDirectory("");
     for (int i = 0; i < 40; ++i) journal.wait(journal.submit(put("key", noise(2'000, 6))));
     journal.close();

@@ -1,15 +1,15 @@
-// Goal: the LMDB wrapper grows its map without losing anything, hands out snapshots that are never older than asked for, and never lets
-// a damaged file crash the process.
+// Goal: the LMDB wrapper grows its map without losing anything, hands out snapshots that are never
+// older than asked for, and never lets a damaged file crash the process.
 #include "kv/environment.h"
 
 #include <cairn/error.h>
 #include <cairn/file_system.h>
-#include <gtest/gtest.h>
-
 #include <filesystem>
 #include <fstream>
 #include <random>
 #include <thread>
+
+#include <gtest/gtest.h>
 
 #include "kv/keys.h"
 #include "kv/store_check.h"
@@ -20,13 +20,16 @@ namespace {
 
 class EnvironmentTest : public ::testing::Test {
  protected:
+  EnvironmentTest() { Environment::create(posixFileSystem(), directory_.path()); }
   std::unique_ptr<Environment> open(std::uint64_t mapBytes = 1 << 20) {
-    return std::make_unique<Environment>(Environment::Options{.directory = directory_.path(), .mapBytes = mapBytes});
+    return std::make_unique<Environment>(
+        Environment::Options{.directory = directory_.path(), .mapBytes = mapBytes});
   }
   void fill(Environment& environment, int keys, std::size_t valueBytes) {
     environment.write([&](WriteTransaction& transaction) {
       for (int i = 0; i < keys; ++i) {
-        transaction.put(Table::kKv, numberKey(SpaceId(static_cast<std::uint64_t>(i))), std::string(valueBytes, 'v'));
+        transaction.put(Table::kKv, numberKey(SpaceId(static_cast<std::uint64_t>(i))),
+                        std::string(valueBytes, 'v'));
       }
     });
   }
@@ -39,7 +42,8 @@ TEST_F(EnvironmentTest, MapGrowsInTheMiddleOfAWrite) {
   int runs = 0;
   environment->write([&](WriteTransaction& transaction) {
     ++runs;
-    for (std::uint64_t i = 0; i < 20'000; ++i) transaction.put(Table::kKv, numberKey(SpaceId(i)), std::string(500, 'v'));
+    for (std::uint64_t i = 0; i < 20'000; ++i)
+      transaction.put(Table::kKv, numberKey(SpaceId(i)), std::string(500, 'v'));
   });
   EXPECT_GT(runs, 1);
   EXPECT_GT(environment->size().mapBytes, std::uint64_t{8} << 20);
@@ -158,7 +162,8 @@ TEST_F(EnvironmentTest, StoreCheckSurvivesAnyByteFlip) {
   int noticed = 0;
   for (int i = 0; i < 300; ++i) {
     std::string bad = sound;
-    for (int flips = 0; flips < 3; ++flips) bad[random() % bad.size()] ^= static_cast<char>(1 << random() % 8);
+    for (int flips = 0; flips < 3; ++flips)
+      bad[random() % bad.size()] ^= static_cast<char>(1 << random() % 8);
     std::ofstream(path, std::ios::binary | std::ios::trunc) << bad;
     if (!checkStore(posixFileSystem(), path).problems.empty()) ++noticed;
   }

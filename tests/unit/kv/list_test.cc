@@ -1,12 +1,13 @@
-// Goal: reads and listings of the store with commits and a transaction on top of it answer as one sorted map would, whatever
-// the keys. Method: random operations against std::map, with keys that share long prefixes, rounds in between, and every option.
+// Goal: reads and listings of the store with commits and a transaction on top of it answer as one
+// sorted map would, whatever the keys. Method: random operations against std::map, with keys that
+// share long prefixes, rounds in between, and every option.
 #include "kv/list.h"
 
 #include <cairn/error.h>
-#include <gtest/gtest.h>
-
 #include <map>
 #include <random>
+
+#include <gtest/gtest.h>
 
 #include "kv/keys.h"
 #include "tests/support/temporary_directory.h"
@@ -18,7 +19,8 @@ using Model = std::map<std::string, std::string>;
 
 class FakeObject final : public TurnContext {
  public:
-  explicit FakeObject(const std::string& directory) : environment_({.directory = directory, .mapBytes = 1 << 20}), turn_(*this) {
+  explicit FakeObject(const std::string& directory)
+      : environment_(newEnvironment(directory)), turn_(*this) {
     turn_.bind(SpaceId(9), overlay_);
   }
 
@@ -26,6 +28,7 @@ class FakeObject final : public TurnContext {
     if (!record_) record_ = RecordRef::make(SpaceId(9));
     return record_;
   }
+  ObjectNumber objectNumber() const override { return ObjectNumber(1); }
   const ReadAccess& store() override {
     if (!snapshot_) snapshot_ = environment_.snapshot();
     return snapshot_;
@@ -61,11 +64,17 @@ class FakeObject final : public TurnContext {
     if constexpr (std::is_same_v<Op, PutOp>) write(transaction, op.key, op.value);
     if constexpr (std::is_same_v<Op, EraseOp>) write(transaction, op.key, std::nullopt);
   }
-  static void write(WriteTransaction& transaction, std::string_view key, std::optional<std::string_view> value) {
+  static Environment::Options newEnvironment(const std::string& directory) {
+    Environment::create(posixFileSystem(), directory);
+    return {.directory = directory, .mapBytes = 1 << 20};
+  }
+  static void write(WriteTransaction& transaction, std::string_view key,
+                    std::optional<std::string_view> value) {
     StoreKey storeKey(SpaceId(9), key);
     std::string bucket;
     if (isLongKey(key)) {
-      bucket = replaceInBucket(transaction.get(Table::kKv, storeKey.view()).value_or(""), key, value);
+      bucket =
+          replaceInBucket(transaction.get(Table::kKv, storeKey.view()).value_or(""), key, value);
       if (bucket.empty()) value.reset();
       if (!bucket.empty()) value = bucket;
     }
@@ -86,17 +95,28 @@ class FakeObject final : public TurnContext {
   std::uint64_t generation_ = 0;
 };
 
-// Keys from a small alphabet, some at and around the length where LMDB's limit bites, many sharing a long prefix.
+// Keys from a small alphabet, some at and around the length where LMDB's limit bites, many sharing
+// a long prefix.
 std::string someKey(std::mt19937_64& random) {
   std::string key;
   switch (random() % 5) {
-    case 0: break;
-    case 1: key = std::string(kInlineKeyBytes - 2, 'p'); break;
-    case 2: key = std::string(kInlineKeyBytes + random() % 3, 'p'); break;
-    case 3: key = std::string(kInlineKeyBytes, random() % 2 == 0 ? 'p' : '\xff'); break;
-    default: key = "user:"; break;
+    case 0:
+      break;
+    case 1:
+      key = std::string(kInlineKeyBytes - 2, 'p');
+      break;
+    case 2:
+      key = std::string(kInlineKeyBytes + random() % 3, 'p');
+      break;
+    case 3:
+      key = std::string(kInlineKeyBytes, random() % 2 == 0 ? 'p' : '\xff');
+      break;
+    default:
+      key = "user:";
+      break;
   }
-  for (std::size_t i = random() % 5; i > 0; --i) key += std::string_view("\0a\xff\x01z", 5)[random() % 5];
+  for (std::size_t i = random() % 5; i > 0; --i)
+    key += std::string_view("\0a\xff\x01z", 5)[random() % 5];
   return key;
 }
 
@@ -109,7 +129,8 @@ std::vector<std::pair<std::string, std::string>> listAll(Turn& turn, const ListO
   return found;
 }
 
-std::vector<std::pair<std::string, std::string>> expected(const Model& model, const ListOptions& options) {
+std::vector<std::pair<std::string, std::string>> expected(const Model& model,
+                                                          const ListOptions& options) {
   std::vector<std::pair<std::string, std::string>> all;
   for (const auto& [key, value] : model) {
     if (options.start && key < *options.start) continue;
@@ -119,7 +140,8 @@ std::vector<std::pair<std::string, std::string>> expected(const Model& model, co
     all.emplace_back(key, value);
   }
   if (options.reverse) std::reverse(all.begin(), all.end());
-  if (options.limit && all.size() > static_cast<std::size_t>(*options.limit)) all.resize(static_cast<std::size_t>(*options.limit));
+  if (options.limit && all.size() > static_cast<std::size_t>(*options.limit))
+    all.resize(static_cast<std::size_t>(*options.limit));
   return all;
 }
 
@@ -132,13 +154,18 @@ TEST(List, AnswersAsASortedMapUnderRandomOperations) {
     for (int step = 0; step < 1'500; ++step) {
       std::string key = someKey(random);
       switch (random() % 12) {
-        case 0: object.endTurn(); break;
+        case 0:
+          object.endTurn();
+          break;
         case 1:
           object.endTurn();
           if (random() % 3 == 0) object.round();
           break;
         case 2:
-        case 3: EXPECT_EQ(object.turn().erase(key), model.erase(key) > 0) << "seed " << seed << " step " << step; break;
+        case 3:
+          EXPECT_EQ(object.turn().erase(key), model.erase(key) > 0)
+              << "seed " << seed << " step " << step;
+          break;
         case 4: {
           std::optional<std::string_view> got = object.turn().get(key);
           auto found = model.find(key);
@@ -157,7 +184,8 @@ TEST(List, AnswersAsASortedMapUnderRandomOperations) {
           if (random() % 3 == 0) options.prefix = prefix;
           if (random() % 3 == 0) options.limit = 1 + static_cast<std::int64_t>(random() % 5);
           options.reverse = random() % 2 == 0;
-          ASSERT_EQ(listAll(object.turn(), options), expected(model, options)) << "seed " << seed << " step " << step;
+          ASSERT_EQ(listAll(object.turn(), options), expected(model, options))
+              << "seed " << seed << " step " << step;
           break;
         }
         default: {
@@ -187,7 +215,8 @@ TEST(List, GroupLargerThanAWindowComesInOrderBothWays) {
 }
 
 TEST(List, TwoLongKeysWithOneHashKeepTheirOwnValues) {
-  // Buckets are what keeps colliding keys apart; a collision of the hash itself cannot be made to order here.
+  // Buckets are what keeps colliding keys apart; a collision of the hash itself cannot be made to
+  // order here.
   std::string bucket = replaceInBucket({}, "first", "1");
   bucket = replaceInBucket(bucket, "second", "2");
   bucket = replaceInBucket(bucket, "first", "one");

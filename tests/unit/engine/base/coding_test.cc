@@ -42,7 +42,8 @@ TEST(Coding, StringLongerThanTheInputIsRefused) {
 }
 
 TEST(Coding, ZigzagKeepsEveryMagnitude) {
-  for (std::int64_t value : {std::int64_t{0}, std::int64_t{-1}, std::int64_t{1}, INT64_MIN, INT64_MAX}) {
+  for (std::int64_t value :
+       {std::int64_t{0}, std::int64_t{-1}, std::int64_t{1}, INT64_MIN, INT64_MAX}) {
     EXPECT_EQ(unzigzag(zigzag(value)), value);
   }
 }
