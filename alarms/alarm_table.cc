@@ -12,6 +12,7 @@ std::string Alarm::encode() const {
   putVarint(out, zigzag(time.value));
   putVarint(out, attempts);
   putVarint(out, backoff);
+  if (delayMs != 0) putVarint(out, zigzag(delayMs));
   return out;
 }
 
@@ -22,6 +23,7 @@ Alarm Alarm::decode(std::string_view bytes) {
     alarm.time = UnixMillis{unzigzag(in.varint("time"))};
     alarm.attempts = static_cast<std::uint32_t>(in.varint("attempts", UINT32_MAX));
     alarm.backoff = static_cast<std::uint32_t>(in.varint("backoff", UINT32_MAX));
+    if (!in.done()) alarm.delayMs = unzigzag(in.varint("delay"));
     return alarm;
   } catch (const DecodeError& error) {
     throw Error(ErrorCode::kDamaged, std::string("store: alarm row: ") + error.what());

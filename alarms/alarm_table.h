@@ -17,6 +17,10 @@ struct Alarm {
   UnixMillis time;             ///< When it is due, retries included.
   std::uint32_t attempts = 0;  ///< Failed attempts that count.
   std::uint32_t backoff = 0;   ///< Doublings of the retry delay so far.
+  std::int64_t delayMs = 0;    ///< What retries put it off by.
+
+  /// What it was set to.
+  [[nodiscard]] UnixMillis scheduled() const { return {time.value - delayMs}; }
 
   friend bool operator==(const Alarm&, const Alarm&) = default;
   [[nodiscard]] std::string encode() const;

@@ -6,6 +6,13 @@
 
 namespace cairn::alarms {
 
+namespace {
+
+// What an op needs beside the alarm's name.
+constexpr std::size_t kOpOverhead = 1 + 6 * kMaxVarintBytes;
+
+}  // namespace
+
 void Overlay::dropThrough(Lsn lsn) {
   std::erase_if(entries, [&](const auto& entry) {
     Lsn written = entry.second.record->lsn;
@@ -53,22 +60,21 @@ std::vector<std::string> Turn::names() {
 }
 
 void Turn::change(std::string_view name, const std::optional<Alarm>& alarm) {
+  // Everything that may run out of memory does so before anything has changed.
   const RecordRef& record = context_.openRecord();
+  record->ops.ensureRoom(kOpOverhead + name.size());
+  if (undo_.size() == undo_.capacity()) undo_.reserve(2 * undo_.size() + 4);
+  std::string kept(name);
+  auto [entry, created] = overlay_->entries.try_emplace(kept);
+  undo_.push_back({std::move(kept), created ? std::nullopt : std::optional(entry->second)});
   append(*record, name, alarm);
-  auto found = overlay_->entries.find(name);
-  if (found == overlay_->entries.end()) {
-    undo_.push_back({std::string(name), std::nullopt});
-    overlay_->entries.emplace(std::string(name), Overlay::Entry{alarm, record});
-  } else {
-    undo_.push_back({std::string(name), found->second});
-    found->second = {alarm, record};
-  }
+  entry->second = {alarm, record};
 }
 
 void Turn::append(Record& record, std::string_view name, const std::optional<Alarm>& alarm) {
   if (alarm) {
     appendOp(record.ops, SetAlarmOp{context_.objectNumber(), name, alarm->time, alarm->attempts,
-                                    alarm->backoff});
+                                    alarm->backoff, alarm->delayMs});
   } else {
     appendOp(record.ops, ClearAlarmOp{context_.objectNumber(), name});
   }

@@ -46,7 +46,12 @@ class Turn {
   void finish() { undo_.clear(); }
   /// Appends the transaction's changes again, to another record: what `deleteAll` keeps of a turn.
   void moveTo(const RecordRef& record);
-  [[nodiscard]] bool changed() const { return !undo_.empty(); }
+  /// Gives each alarm that the transaction changed, as it is now; one may come more than once.
+  template <typename Visit>
+  void forEachChanged(Visit&& visit) const {
+    for (const Undo& undo : undo_)
+      visit(undo.name, overlay_->entries.find(undo.name)->second.alarm);
+  }
 
  private:
   struct Undo {

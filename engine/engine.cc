@@ -1,5 +1,6 @@
 // The public face of EngineCore.
 #include <cairn/engine.h>
+#include <cairn/history.h>
 
 #include "engine/engine_core.h"
 #include "engine/object_state.h"
@@ -28,6 +29,11 @@ std::unique_ptr<Engine> Engine::open(const EngineOptions& options) {
   return std::unique_ptr<Engine>(new Engine(std::make_unique<EngineCore>(options)));
 }
 
+std::unique_ptr<Engine> Engine::openReadOnly(const EngineOptions& options) {
+  return std::unique_ptr<Engine>(
+      new Engine(std::make_unique<EngineCore>(options, EngineCore::Access::kReadOnly)));
+}
+
 void Engine::close() { core_->close(); }
 
 void Engine::defineClass(std::string_view className, Backend backend) {
@@ -54,6 +60,9 @@ void Engine::onDurable(const Ticket& ticket, std::function<void(const std::excep
 Ticket Engine::deleteObject(const ObjectRef& object) {
   return core_->runTurn(*object.state(), [](Session& session) { session.deleteObject(); });
 }
+
+History Engine::history(const ObjectRef& object) { return {*core_, object}; }
+void Engine::endSession(const ObjectRef& object) { core_->endSession(*object.state()); }
 
 void Engine::checkpoint() { core_->checkpoint(); }
 

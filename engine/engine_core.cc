@@ -7,9 +7,10 @@
 #include <fmt/format.h>
 
 #include "engine/base/check.h"
+#include "engine/base/mutant.h"
 #include "engine/journal_scan.h"
 #include "engine/object_names.h"
-#include "engine/sweeper.h"
+#include "engine/retention.h"
 #include "kv/keys.h"
 
 namespace cairn {
@@ -22,10 +23,14 @@ thread_local unsigned turnDepth = 0;
 
 // Memory a queued record takes beside its ops.
 constexpr std::uint64_t kRecordOverhead = 128;
-// How often the checkpointer looks whether the engine has become idle.
-constexpr std::chrono::milliseconds kIdleLook{200};
-// Keys of dropped spaces removed in one transaction.
-constexpr std::size_t kSweepKeys = 20'000;
+// How long a reader beside the owner waits for the stores to catch up with the journal, how long
+// for the end of a round that has begun, and how often it looks.
+constexpr std::chrono::seconds kJournalPatience{15};
+constexpr std::chrono::seconds kRoundPatience{60};
+constexpr std::chrono::milliseconds kRoundLook{5};
+// Of the time that history is kept, each segment covers at most such a part, so that not much more
+// is kept than asked for.
+constexpr std::int64_t kSegmentsPerWindow = 30;
 
 void checkOptions(const EngineOptions& options) {
   auto refuse = [](const std::string& what) { throw Error(ErrorCode::kInvalidArgument, what); };
@@ -47,18 +52,35 @@ void checkOptions(const EngineOptions& options) {
 
 }  // namespace
 
-EngineCore::EngineCore(const EngineOptions& options)
-    : options_((checkOptions(options), options)),
-      root_(Root::open(*options.fileSystem, options.root, options.clock->now())),
-      budget_(options.dirtyBytesSoft, options.dirtyBytesHard) {
+EngineCore::EngineCore(const EngineOptions& options, Access access)
+    : access_(access),
+      options_((checkOptions(options), options)),
+      root_(access == Access::kReadOnly
+                ? Root::look(*options.fileSystem, options.root)
+                : Root::open(*options.fileSystem, options.root, options.clock->now())),
+      budget_(options.dirtyBytesSoft, options.dirtyBytesHard),
+      changeFiles_{*options.fileSystem, root_.changes(), std::string(root_.id().view()),
+                   root_.id().seed()} {
   FileSystem& fileSystem = *options_.fileSystem;
   recovery_.created = root_.created();
-  lmdb_ = std::make_unique<kv::Environment>(
-      kv::Environment::Options{.directory = root_.store(), .mapBytes = options_.storeMapBytes});
+  lmdb_ = std::make_unique<kv::Environment>(kv::Environment::Options{
+      .directory = root_.store(), .mapBytes = options_.storeMapBytes, .readOnly = readOnly()});
   pageFiles_ = std::make_unique<sql::PageFiles>(fileSystem, root_.sql());
   scratch_ = std::make_unique<sql::Scratch>(fileSystem, root_.scratch(), root_.id().seed());
+  changeReader_ = std::make_unique<pitr::ChangeLogReader>(changeFiles_);
   vfs_ = std::make_unique<sql::Vfs>(clock());
-  connections_ = std::make_unique<SqlConnections>(options_.sqlConnectionsMax);
+  connections_ = std::make_unique<SqlConnections>(options_.sqlConnectionsMax,
+                                                  [this](ObjectState& object) { letGo(object); });
+  changeReader_->askWhenMissing([this](std::uint64_t segment) {
+    kv::Snapshot snapshot = lmdb_->snapshot();
+    return !snapshot.get(kv::Table::kSegments,
+                         kv::numberKey(Number<struct SegmentMeaning>(segment)));
+  });
+  if (readOnly()) {
+    awaitJournal();
+    loadClasses();
+    return;
+  }
   recover();
   loadClasses();
   checkpointer_ = std::jthread([this] { checkpointLoop(); });
@@ -77,6 +99,9 @@ EngineCore::~EngineCore() {
 
 void EngineCore::recover() {
   FileSystem& fileSystem = *options_.fileSystem;
+  // The process that ended a round may have died while LMDB made it durable. What the round needed,
+  // the scratch and the journal, is given up from now on.
+  if (!mutantActive(Mutant::kStoreUnsyncedAtOpen)) lmdb_->makeDurable();
   std::optional<StoreState> loaded = StoreState::load(lmdb_->snapshot());
   storeState_ = loaded.value_or(StoreState{});
 
@@ -94,7 +119,15 @@ void EngineCore::recover() {
                                      journal::segmentName(scan.tornTail->segment),
                                      scan.tornTail->offset, scan.tornTail->bytes);
   }
+  // What was read may be there only because the machine did not go down with the process: the last
+  // block, be it the one that says that the journal was closed, and without syncs
+  // (Durability::kProcess) all of it. From now on it is relied on.
+  for (const Journal::Used& used : scan.start.used) {
+    std::string path = root_.journal() + "/" + journal::segmentName(used.number);
+    fileSystem.open(path, {.write = true})->syncData();
+  }
   for (std::uint64_t number : scan.abandoned) {
+    if (mutantActive(Mutant::kJournalPieceKept)) break;
     fileSystem.unlink(root_.journal() + "/" + journal::segmentName(number));
     fileSystem.syncDirectory(root_.journal());
   }
@@ -106,24 +139,98 @@ void EngineCore::recover() {
                                                  .onSegmentBegun = [this] { wakeCheckpointer(); }},
                                 scan.start);
 
-  Stores stores{*lmdb_, *pageFiles_, *scratch_};
   // A complete scratch newer than the store is a round that a crash interrupted: it is finished as
   // it was begun.
-  std::optional<Lsn> scratchLsn = scratch_->completeThrough();
+  std::optional<sql::Scratch::Complete> saved = scratch_->complete();
   auto interrupted = records.begin();
-  if (scratchLsn && *scratchLsn > storeState_.lsn) {
+  if (saved && saved->lsn > storeState_.lsn && !mutantActive(Mutant::kScratchIgnored)) {
     interrupted = std::find_if(records.begin(), records.end(),
-                               [&](const RecordRef& record) { return record->lsn > *scratchLsn; });
+                               [&](const RecordRef& record) { return record->lsn > saved->lsn; });
     std::vector<RecordRef> first(records.begin(), interrupted);
-    scratch_->apply(*pageFiles_);
-    finishRound(Round(stores, first, *scratchLsn)
-                    .run(storeState_, journal_->firstSegmentNeeded(*scratchLsn), true));
+    finishRound(
+        Round(stores(), roundOptions(), first, saved->lsn)
+            .finishInterrupted(storeState_, saved->note, journal_->firstSegmentNeeded(saved->lsn)));
     recovery_.scratchApplied = true;
+  } else if (!saved) {
+    scratch_->dropTorn(storeState_.lsn);
   }
   // The cut is where numbering goes on: after an unclean end that is beyond the last commit.
   std::vector<RecordRef> rest(interrupted, records.end());
   Lsn cut = journal_->durable();
-  finishRound(Round(stores, rest, cut).run(storeState_, journal_->firstSegmentNeeded(cut), false));
+  finishRound(Round(stores(), roundOptions(), rest, cut)
+                  .run(storeState_, journal_->firstSegmentNeeded(cut)));
+  removeStraySegments(stores(), storeState_);
+  // What an earlier process had begun to sweep, or to build, goes now.
+  kv::Snapshot snapshot = lmdb_->snapshot();
+  kv::Cursor dropped = snapshot.cursor(kv::Table::kDropped);
+  roundWanted_ = dropped.first() && Lsn(loadBigEndian64(dropped.key().data())) <=
+                                        std::max(sweepableThrough(), kNeverEntered);
+}
+
+// Gives the owner's rounds the time to bring what is durable now to the stores.
+void EngineCore::awaitJournal() {
+  auto load = [&] { return StoreState::load(lmdb_->snapshot()).value_or(StoreState{}); };
+  storeState_ = load();
+  journal::ScanFrom from{.segment = storeState_.journalSegment,
+                         .after = storeState_.lsn,
+                         .time = storeState_.time,
+                         .newRoot = false};
+  Lsn durable = storeState_.lsn;
+  try {
+    journal::scan(*options_.fileSystem, root_.journal(), root_.id(), from,
+                  [&](const RecordRef& record) { durable = record->lsn; });
+  } catch (const Error&) {
+    // The owner recycles and writes segments while they are read here; what was read holds.
+  }
+  auto deadline = std::chrono::steady_clock::now() + kJournalPatience;
+  while (storeState_.lsn < durable && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(kRoundLook);
+    storeState_ = load();
+  }
+  recovery_.commitsNotSeen =
+      storeState_.lsn < durable ? durable.value() - storeState_.lsn.value() : 0;
+  storedLsn_ = storeState_.lsn.value();
+}
+
+void EngineCore::readStores(const std::function<Lsn()>& read) {
+  for (;;) {
+    {
+      std::shared_lock stable = stableStore();
+      if (storesStandAt(read())) return;
+    }
+    awaitRound();
+  }
+}
+
+bool EngineCore::storesStandAt(Lsn lsn) { return !readOnly() || scratch_->begunThrough() <= lsn; }
+
+void EngineCore::awaitRound() {
+  auto deadline = std::chrono::steady_clock::now() + kRoundPatience;
+  for (;;) {
+    Lsn begun = scratch_->begunThrough();
+    if (StoreState::load(lmdb_->snapshot()).value().lsn >= begun) return;
+    if (std::chrono::steady_clock::now() >= deadline) {
+      throw Error(
+          ErrorCode::kBusy,
+          fmt::format("the checkpoint round to LSN {} in {} does not end; if no process has "
+                      "the root, open it to recover it",
+                      begun.value(), options_.root));
+    }
+    std::this_thread::sleep_for(kRoundLook);
+  }
+}
+
+RoundOptions EngineCore::roundOptions() {
+  return {.history = options_.historyMs > 0,
+          .changeSegmentBytes = options_.changeSegmentBytes,
+          .changeSegmentMs = options_.historyMs / kSegmentsPerWindow,
+          .now = clock().now(),
+          .exclusively = [this](const std::function<void()>& work) {
+            std::unique_lock lock(storeChanging_);
+            storeHalfChanged_ = true;
+            work();
+            storeHalfChanged_ = false;
+          }};
 }
 
 void EngineCore::finishRound(const Round::Result& result) {
@@ -133,6 +240,7 @@ void EngineCore::finishRound(const Round::Result& result) {
   rounds_ += 1;
   roundKeys_ += result.keysWritten;
   roundPages_ += result.pagesWritten;
+  historyBytes_ += result.historyBytes;
 }
 
 void EngineCore::loadClasses() {
@@ -143,13 +251,16 @@ void EngineCore::loadClasses() {
   kv::Cursor cursor = snapshot.cursor(kv::Table::kClasses);
   for (bool more = cursor.first(); more; more = cursor.next()) {
     ClassRow row = ClassRow::decode(cursor.value());
-    if (row.name.empty()) continue;
     auto entry = std::make_unique<ClassEntry>();
     entry->name = row.name;
     entry->number = ClassNumber(loadBigEndian64(cursor.key().data()));
     entry->backend = row.backend;
     entry->defined = true;
-    classes_.emplace(row.name, std::move(entry));
+    if (row.name.empty()) {
+      deadClasses_.push_back(std::move(entry));
+    } else {
+      classes_.emplace(row.name, std::move(entry));
+    }
   }
 }
 
@@ -178,6 +289,7 @@ void EngineCore::close() {
     stopCheckpointer_ = true;
   }
   checkpointWake_.notify_all();
+  checkpointDone_.notify_all();  // A reader of history may wait for a round that does not come.
   if (checkpointer_.joinable()) checkpointer_.join();
   connections_->closeIdle();
   if (journal_ && !isBroken_) journal_->close();
@@ -185,7 +297,12 @@ void EngineCore::close() {
 }
 
 void EngineCore::checkUsable() const {
-  if (!isBroken_.load(std::memory_order_acquire)) return;
+  if (readOnly())
+    throw Error(ErrorCode::kUnsupported, fmt::format("{} is open for reading only", options_.root));
+  if (!isBroken_.load(std::memory_order_acquire)) {
+    if (journal_) journal_->checkUsable();
+    return;
+  }
   std::lock_guard lock(brokenMutex_);
   try {
     std::rethrow_exception(broken_);
@@ -244,7 +361,10 @@ void EngineCore::loadObject(ObjectState& object) {
   if (!row)
     throw Error(ErrorCode::kDamaged,
                 fmt::format("store: object {} is named but missing", object.number.value()));
-  object.data.space = ObjectRow::decode(*row).space;
+  ObjectRow decoded = ObjectRow::decode(*row);
+  object.data.space = decoded.space;
+  object.locationHint = std::move(decoded.locationHint);
+  if (!mutantActive(Mutant::kArmedForgotten)) object.armed = std::move(decoded.armed);
 }
 
 ObjectState* EngineCore::acquire(ObjectNumber number) {
@@ -279,61 +399,94 @@ std::unique_ptr<Session> EngineCore::takeSession() {
       sessions_.pop_back();
       return session;
     }
+    // Giving one back must not need memory.
+    if (sessions_.capacity() <= sessionsMade_) sessions_.reserve(2 * sessionsMade_ + 4);
+    ++sessionsMade_;
   }
   return std::make_unique<Session>(*this);
 }
 
-void EngineCore::giveSession(std::unique_ptr<Session> session) {
+void EngineCore::giveSession(std::unique_ptr<Session> session) noexcept {
   std::lock_guard lock(sessionsMutex_);
   sessions_.push_back(std::move(session));
 }
 
+std::unique_ptr<Session> EngineCore::beginTurn(ObjectState& object) {
+  ++turnsRunning_;
+  std::unique_ptr<Session> session;
+  try {
+    if (closing_) throw Error(ErrorCode::kBroken, "the engine is closed");
+    checkUsable();
+    if (object.turnThread.load(std::memory_order_relaxed) == std::this_thread::get_id()) {
+      throw Error(ErrorCode::kConflict,
+                  fmt::format("a turn of object {} inside a turn of the same object", object.name));
+    }
+    session = takeSession();
+  } catch (...) {
+    --turnsRunning_;
+    throw;
+  }
+  Session::releaseStores();  // Of the turn that this one is inside of.
+  object.turn.lock();
+  object.turnThread.store(std::this_thread::get_id(), std::memory_order_relaxed);
+  ++turnDepth;
+  try {
+    session->attach(object);
+    if (!object.sessionBegun) session->beginSession();
+  } catch (...) {
+    endTurn(object, std::move(session));
+    throw;
+  }
+  return session;
+}
+
+void EngineCore::endTurn(ObjectState& object, std::unique_ptr<Session> session) {
+  session->detach();
+  account(object);
+  object.turnThread.store(std::thread::id(), std::memory_order_relaxed);
+  --turnDepth;
+  letGo(object);
+  giveSession(std::move(session));
+  --turnsRunning_;
+}
+
+void EngineCore::pauseTurn(ObjectState& object, Session& session) {
+  session.pause();
+  object.turnThread.store(std::thread::id(), std::memory_order_relaxed);
+  --turnDepth;
+}
+
+void EngineCore::resumeTurn(ObjectState& object, Session& session) {
+  session.resume();
+  object.turnThread.store(std::this_thread::get_id(), std::memory_order_relaxed);
+  ++turnDepth;
+}
+
 Ticket EngineCore::runTurn(ObjectState& object, const std::function<void(Session&)>& work) {
-  struct Counted {
-    std::atomic<unsigned>& running;
-    explicit Counted(std::atomic<unsigned>& counter) : running(counter) {
-      ++running;
-      ++turnDepth;
-    }
-    ~Counted() {
-      --turnDepth;
-      --running;
-    }
-  };
   if (turnDepth == 0 && budget_.overHard()) {
     wakeCheckpointer();
     budget_.waitBelowHard([this] { return closing_.load() || isBroken_.load(); });
   }
-  Counted counted(turnsRunning_);
-  if (closing_) throw Error(ErrorCode::kBroken, "the engine is closed");
-  checkUsable();
-  if (object.turnThread.load(std::memory_order_relaxed) == std::this_thread::get_id()) {
-    throw Error(ErrorCode::kConflict,
-                fmt::format("a turn of object {} inside a turn of the same object", object.name));
-  }
-  std::unique_ptr<Session> session = takeSession();
-  object.turn.lock();
-  object.turnThread.store(std::this_thread::get_id(), std::memory_order_relaxed);
-  session->attach(object);
+  std::unique_ptr<Session> session = beginTurn(object);
   std::exception_ptr thrown;
   Lsn lsn;
   try {
-    try {
-      work(*session);
-    } catch (...) {
-      thrown = std::current_exception();
-    }
+    work(*session);
+  } catch (...) {
+    thrown = std::current_exception();
+  }
+  try {
     lsn = session->commit();
   } catch (...) {
     thrown = std::current_exception();
   }
-  session->detach();
-  account(object);
-  object.turnThread.store(std::thread::id(), std::memory_order_relaxed);
-  letGo(object);
-  giveSession(std::move(session));
+  endTurn(object, std::move(session));
   if (thrown) std::rethrow_exception(thrown);
   return {*this, lsn};
+}
+
+std::int64_t EngineCore::memoryOf(const Record& record) {
+  return static_cast<std::int64_t>(record.ops.capacity() + kRecordOverhead);
 }
 
 Lsn EngineCore::submit(ObjectState& object, const RecordRef& record, Journal::Purpose purpose) {
@@ -343,13 +496,32 @@ Lsn EngineCore::submit(ObjectState& object, const RecordRef& record, Journal::Pu
     object.pinned = true;
     ObjectTable::retain(object);
   }
-  budget_.add(static_cast<std::int64_t>(record->ops.capacity() + kRecordOverhead));
+  budget_.add(memoryOf(*record));
   lastCommitNs_.store(clock().monotonic().count(), std::memory_order_relaxed);
   if (checkpointerAsleep_.load(std::memory_order_relaxed) ||
       (budget_.overSoft() && !softSignaled_.exchange(true, std::memory_order_relaxed))) {
     wakeCheckpointer();
   }
   return lsn;
+}
+
+// Taking a million entries apart takes tens of milliseconds: not on the path of a deleteAll.
+void EngineCore::discard(kv::Overlay overlay) noexcept {
+  constexpr std::size_t kFewEntries = 1'000;
+  if (overlay.entries().size() < kFewEntries) return;
+  try {
+    std::lock_guard lock(discardedMutex_);
+    discarded_.push_back(std::move(overlay));
+  } catch (const std::bad_alloc&) {
+    return;  // Then here.
+  }
+  wakeCheckpointer();
+}
+
+void EngineCore::freeDiscarded() {
+  std::vector<kv::Overlay> freed;  // Before the lock: it goes after it.
+  std::lock_guard lock(discardedMutex_);
+  freed.swap(discarded_);
 }
 
 // Keeps the budget in step with what the object holds in memory.
@@ -360,13 +532,19 @@ void EngineCore::account(ObjectState& object) {
   object.accountedBytes = now;
 }
 
+EngineCore::Hold::Hold(EngineCore& engine, ObjectState& object) : engine_(engine), object_(object) {
+  object.turn.lock();
+}
+
+EngineCore::Hold::~Hold() { engine_.letGo(object_); }
+
 // Ends the turn. Rounds leave word in `storedThrough` and drop what the store holds if they can
 // have the object; if they cannot, whoever has it sees the word when letting it go.
-void EngineCore::letGo(ObjectState& object) {
+void EngineCore::letGo(ObjectState& object) noexcept {
   for (;;) {
     Lsn stored(object.storedThrough.load());
-    if (stored > object.trimmedThrough) trim(object, stored);
-    bool unpin = object.pinned && object.lastLsn <= stored;
+    bool trimmed = stored <= object.trimmedThrough || trim(object, stored);
+    bool unpin = trimmed && object.pinned && object.lastLsn <= stored;
     if (unpin) {
       CAIRN_CHECK(object.clean());
       object.pinned = false;
@@ -379,133 +557,63 @@ void EngineCore::letGo(ObjectState& object) {
 
 // I7: the caller has the object, so no turn of it reads an older state, and snapshots taken from
 // now on are at `stored` or later.
-void EngineCore::trim(ObjectState& object, Lsn stored) {
+// Returns false if the store could not be read: what it holds then stays in memory until the object
+// is let go again.
+bool EngineCore::trim(ObjectState& object, Lsn stored) noexcept {
+  if (mutantActive(Mutant::kOverlayDroppedEarly)) stored = object.lastLsn;
+  SqlState* sql = object.data.sql.get();
+  std::uint32_t pages = 0;
+  try {
+    if (sql != nullptr) {
+      kv::Snapshot snapshot = lmdb_->snapshot();
+      std::optional<std::string_view> row =
+          snapshot.get(kv::Table::kSpaces, kv::numberKey(object.data.space));
+      if (row) pages = SpaceRow::decode(*row).sqlPages;
+    }
+  } catch (const std::exception&) {
+    return false;
+  }
   object.data.overlay.dropThrough(stored);
   if (object.alarms) {
     object.alarms->dropThrough(stored);
     if (object.alarms->entries.empty()) object.alarms.reset();
   }
-  if (SqlState* state = object.data.sql.get()) {
-    kv::Snapshot snapshot = lmdb_->snapshot();
-    std::optional<std::string_view> row =
-        snapshot.get(kv::Table::kSpaces, kv::numberKey(object.data.space));
-    state->pages.dropThrough(stored, row ? SpaceRow::decode(*row).sqlPages : 0);
-    if (!state->connection && !state->pages.hasOverlay()) object.data.sql.reset();
+  if (sql != nullptr) {
+    sql->pages.dropThrough(stored, pages);
+    if (!sql->connection && !sql->pages.hasOverlay()) object.data.sql.reset();
   }
   object.trimmedThrough = stored;
   account(object);
+  return true;
 }
 
-// ---- rounds
+// ---- history
 
-void EngineCore::wakeCheckpointer() {
-  {
-    std::lock_guard lock(checkpointMutex_);
-    roundWanted_ = true;
+EngineCore::Lease::Lease(EngineCore& engine, Lsn lsn) : engine_(engine) {
+  std::lock_guard lock(engine_.leasesMutex_);
+  place_ = engine_.leases_.insert(lsn);
+}
+
+EngineCore::Lease::~Lease() {
+  std::lock_guard lock(engine_.leasesMutex_);
+  engine_.leases_.erase(place_);
+}
+
+std::shared_lock<std::shared_mutex> EngineCore::stableStore() {
+  Session::releaseStores();
+  std::shared_lock lock(storeChanging_);
+  if (storeHalfChanged_) {
+    checkUsable();
+    throw Error(ErrorCode::kNoSpace,
+                "the last checkpoint did not get to its end for lack of space; the past can be "
+                "looked at again when it does");
   }
-  checkpointWake_.notify_one();
+  return lock;
 }
 
-void EngineCore::checkpointLoop() {
-  std::unique_lock lock(checkpointMutex_);
-  while (!stopCheckpointer_) {
-    auto asked = [this] {
-      return roundWanted_ || roundsAsked_ != roundsDone_ || stopCheckpointer_;
-    };
-    if (unstoredCommits()) {
-      checkpointWake_.wait_for(lock, kIdleLook, asked);
-    } else {
-      checkpointerAsleep_ = true;
-      checkpointWake_.wait(lock, asked);
-    }
-    checkpointerAsleep_ = false;
-    if (stopCheckpointer_) break;
-    std::uint64_t serving = roundsAsked_;
-    bool explicitly = serving != roundsDone_;
-    roundWanted_ = false;
-    lock.unlock();
-    std::exception_ptr failure;
-    try {
-      journal_->refill();
-      if (explicitly || roundDue()) runRound();
-      while (sweepSome({*lmdb_, *pageFiles_, *scratch_}, clock().now(), kSweepKeys) && !closing_) {
-      }
-    } catch (const Error& error) {
-      failure = std::current_exception();
-      if (error.code() != ErrorCode::kNoSpace) breakWith(failure);
-    } catch (...) {
-      failure = std::current_exception();
-      breakWith(failure);
-    }
-    lock.lock();
-    roundFailure_ = failure;
-    roundsDone_ = serving;
-    checkpointDone_.notify_all();
-    // A full disk is tried again, but not in a tight loop.
-    if (failure && !stopCheckpointer_) checkpointWake_.wait_for(lock, kIdleLook);
-  }
-}
-
-bool EngineCore::unstoredCommits() const { return journal_->lastAssigned() > storedLsn(); }
-
-bool EngineCore::roundDue() {
-  if (isBroken_) return false;
-  if (budget_.overSoft() || journal_->liveBytes() > options_.journalBytesMax) return true;
-  std::int64_t idleNs = clock().monotonic().count() - lastCommitNs_.load(std::memory_order_relaxed);
-  return idleNs >= options_.idleCheckpointMs * 1'000'000;
-}
-
-void EngineCore::runRound() {
-  auto begin = std::chrono::steady_clock::now();
-  softSignaled_ = false;
-  journal_->wait(journal_->lastAssigned());
-  journal_->takeDurable(unstored_);
-  if (unstored_.empty()) return;
-  Lsn cut = unstored_.back()->lsn;
-  Round round({*lmdb_, *pageFiles_, *scratch_}, unstored_, cut);
-  finishRound(round.run(storeState_, journal_->firstSegmentNeeded(cut), false));
-  scratch_->shrink(options_.dirtyBytesSoft);
-
-  std::uint64_t recordBytes = 0;
-  for (const RecordRef& record : unstored_) recordBytes += record->ops.capacity() + kRecordOverhead;
-  trimOwners();
-  unstored_.clear();
-  budget_.add(-static_cast<std::int64_t>(recordBytes));
-  roundNanoseconds_ += static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - begin)
-          .count());
-}
-
-// Tells every object with commits in the round how far the store is. Until it is told, an object is
-// pinned.
-void EngineCore::trimOwners() {
-  std::vector<ObjectState*> owners;
-  for (const RecordRef& record : unstored_) {
-    auto* object = static_cast<ObjectState*>(record->owner);
-    if (object->markedByRound) continue;
-    object->markedByRound = true;
-    ObjectTable::retain(*object);
-    owners.push_back(object);
-  }
-  for (ObjectState* object : owners) {
-    object->markedByRound = false;
-    object->storedThrough.store(storeState_.lsn.value());
-    if (object->turn.try_lock()) letGo(*object);
-    ObjectTable::release(*object);
-  }
-}
-
-void EngineCore::checkpoint() {
-  Lsn target = journal_->lastAssigned();
-  journal_->wait(target);
-  if (storedLsn() >= target) return;
-  std::unique_lock lock(checkpointMutex_);
-  std::uint64_t mine = ++roundsAsked_;
-  checkpointWake_.notify_one();
-  checkpointDone_.wait(lock, [&] { return roundsDone_ >= mine || stopCheckpointer_; });
-  if (storedLsn() >= target) return;
-  if (roundFailure_) std::rethrow_exception(roundFailure_);
-  checkUsable();
+void EngineCore::endSession(ObjectState& object) {
+  Hold hold(*this, object);
+  object.sessionBegun = false;
 }
 
 // ---- looking at the whole
@@ -517,6 +625,7 @@ ObjectInfo EngineCore::describe(const kv::ReadAccess& store, ObjectNumber number
   info.number = number;
   info.space = row.space;
   info.created = row.created;
+  info.locationHint = row.locationHint;
   if (std::optional<std::string_view> bytes =
           store.get(kv::Table::kSpaces, kv::numberKey(row.space))) {
     SpaceRow space = SpaceRow::decode(*bytes);
@@ -568,7 +677,7 @@ std::vector<ClassInfo> EngineCore::classes() {
   std::vector<ClassInfo> found;
   std::lock_guard lock(classesMutex_);
   for (const auto& [name, entry] : classes_) {
-    if (!entry->defined) continue;
+    if (!entry->defined || isHidden(name)) continue;
     ClassInfo info{name, entry->backend, 0};
     std::string prefix = nameKey(entry->number, {});
     kv::Cursor cursor = snapshot.cursor(kv::Table::kNames);
@@ -584,12 +693,15 @@ std::vector<ClassInfo> EngineCore::classes() {
 
 EngineStats EngineCore::stats() {
   EngineStats stats;
+  if (readOnly()) return stats;
   Journal::Stats journal = journal_->stats();
   stats.commits = journal.commits;
   stats.journalBlocks = journal.blocks;
   stats.journalRawBytes = journal.rawBytes;
   stats.journalWrittenBytes = journal.writtenBytes;
   stats.journalLiveBytes = journal_->liveBytes();
+  stats.groupCommits = journal.groupCommits;
+  stats.journalWriteNs = journal.writeNs;
   stats.rounds = rounds_;
   stats.roundKeys = roundKeys_;
   stats.roundPages = roundPages_;
@@ -597,10 +709,21 @@ EngineStats EngineCore::stats() {
   stats.dirtyBytes = budget_.used();
   stats.openObjects = table_.size();
   stats.openConnections = connections_->count();
+  stats.historyBytes = historyBytes_;
+  stats.historyExpiredBytes = historyExpiredBytes_;
+  stats.historyCutBytes = historyCutBytes_;
+  {
+    kv::Snapshot snapshot = lmdb_->snapshot();
+    StoreState state = StoreState::load(snapshot).value();
+    stats.historyStoredBytes = storedHistoryBytes(snapshot);
+    stats.historyFrom = state.historyLsn;
+    stats.historyFromTime = state.historyTime;
+  }
   stats.storeBytes = lmdb_->size().fileBytes;
-  stats.lastLsn = journal_->lastAssigned();
-  stats.durableLsn = journal_->durable();
+  // In this order none passes the one that it follows.
   stats.storedLsn = storedLsn();
+  stats.durableLsn = journal_->durable();
+  stats.lastLsn = journal_->lastAssigned();
   return stats;
 }
 

@@ -1,14 +1,17 @@
 #include "engine/journal.h"
 
 #include <algorithm>
+#include <array>
 #include <cairn/error.h>
 #include <chrono>
 #include <cstring>
+#include <span>
 
 #include <fmt/format.h>
 
 #include "engine/base/check.h"
 #include "engine/base/coding.h"
+#include "engine/base/mutant.h"
 
 namespace cairn {
 
@@ -65,6 +68,7 @@ Journal::Journal(FileSystem& fileSystem, const Clock& clock, const RootId& root,
   // finding it.
   beginSegment(nextLsn_, durable_.load());
   segment_->write(0, block_.view(kPage));
+  if (options_.durability == Durability::kProcess) segment_->syncData();
   headerPending_ = false;
   used_.push_back({segmentNumber_, durable_.load()});
   begun_.clear();
@@ -88,9 +92,12 @@ Lsn Journal::submit(const RecordRef& record, Purpose purpose) {
   if (broken_) throwBroken();
   CAIRN_CHECK(!stopping_);
   if (queuedBytes_ + space > segmentRoom_) reserve(lock, space, purpose);
+  if (pending_.size() == pending_.capacity()) pending_.reserve(2 * pending_.size() + 16);
+  // From here on nothing throws: the number is taken.
   record->lsn = nextLsn_;
   nextLsn_ = nextLsn_.next();
-  lastTime_ = std::max(lastTime_, clock_.now());
+  lastTime_ = mutantActive(Mutant::kJournalTimeUnclamped) ? clock_.now()
+                                                          : std::max(lastTime_, clock_.now());
   record->time = lastTime_;
   queuedBytes_ += space;
   ++submitted_;
@@ -101,16 +108,22 @@ Lsn Journal::submit(const RecordRef& record, Purpose purpose) {
 }
 
 // The commit must not run out of space once it has its number: whatever its blocks may need is
-// there before.
+// there before. Others may have taken numbers while the lock was away, counting on the same space.
 void Journal::reserve(std::unique_lock<std::mutex>& lock, std::uint64_t bytes, Purpose purpose) {
   // Each block may leave the rest of a segment unused.
   std::uint64_t usable = options_.segmentBytes - 2 * kPage - payloadMax();
-  std::uint64_t segmentsNeeded = (queuedBytes_ + bytes) / usable + 1;
   std::uint64_t lastReserve = purpose == Purpose::kOrdinary ? options_.segmentBytes : 0;
-  lock.unlock();
-  segments_.ensurePrepared(segmentsNeeded * options_.segmentBytes + lastReserve);
-  lock.lock();
-  if (broken_) throwBroken();
+  std::uint64_t ensured = 0;
+  for (;;) {
+    std::uint64_t needed =
+        ((queuedBytes_ + bytes) / usable + 1) * options_.segmentBytes + lastReserve;
+    if (needed <= ensured) return;
+    lock.unlock();
+    segments_.ensurePrepared(needed);
+    lock.lock();
+    if (broken_) throwBroken();
+    ensured = needed;
+  }
 }
 
 Lsn Journal::lastAssigned() const {
@@ -198,16 +211,22 @@ void Journal::parkWriter(std::unique_lock<std::mutex>& lock) {
 
 void Journal::runReadyCallbacks(std::unique_lock<std::mutex>& lock) {
   Lsn durableNow = durable();
-  while (!callbacks_.empty() && (broken_ || callbacks_.front().lsn <= durableNow)) {
-    std::vector<Waiting> ready;
-    while (!callbacks_.empty() && (broken_ || callbacks_.front().lsn <= durableNow)) {
-      ready.push_back(std::move(callbacks_.front()));
+  auto isReady = [&] {
+    return !callbacks_.empty() && (broken_ || callbacks_.front().lsn <= durableNow);
+  };
+  while (isReady()) {
+    std::array<Waiting, 64> ready;  // No vector: this thread must not run out of memory.
+    std::size_t count = 0;
+    while (count < ready.size() && isReady()) {
+      ready[count++] = std::move(callbacks_.front());
       callbacks_.pop_front();
     }
     std::exception_ptr cause = broken_;
     lock.unlock();
-    for (Waiting& waiting : ready) waiting.callback(waiting.lsn <= durableNow ? nullptr : cause);
-    ready.clear();
+    for (Waiting& waiting : std::span(ready).first(count)) {
+      waiting.callback(waiting.lsn <= durableNow ? nullptr : cause);
+      waiting.callback = nullptr;
+    }
     lock.lock();
     durableNow = durable();
   }
@@ -220,6 +239,8 @@ void Journal::lead(std::unique_lock<std::mutex>& lock) {
   batch_.swap(pending_);
   pendingHint_.store(0, std::memory_order_relaxed);
   std::uint64_t block = ++blockNumber_;
+  if (mutantActive(Mutant::kJournalAcknowledgedEarly))
+    durable_.store(batch_.back()->lsn, std::memory_order_release);
   lock.unlock();
 
   std::exception_ptr cause;
@@ -230,23 +251,13 @@ void Journal::lead(std::unique_lock<std::mutex>& lock) {
   }
 
   lock.lock();
-  if (cause) {
-    fail(cause);
-  } else {
-    for (const RecordRef& record : batch_) queuedBytes_ -= journalSpace(*record);
-    for (const Used& segment : begun_) {
-      used_.back().lastLsn = segment.lastLsn;
-      used_.push_back(segment);
-    }
-    begun_.clear();
-    used_.back().lastLsn = batch_.back()->lsn;
-    syncTarget_ = segment_;
-    leaderStats_.commits += batch_.size();
-    stats_ = leaderStats_;
-    durable_.store(batch_.back()->lsn, std::memory_order_release);
-    retained_.insert(retained_.end(), std::make_move_iterator(batch_.begin()),
-                     std::make_move_iterator(batch_.end()));
+  if (mutantActive(Mutant::kJournalFailureIgnored)) cause = nullptr;
+  try {
+    if (!cause) concludeBatch();
+  } catch (...) {
+    cause = std::current_exception();
   }
+  if (cause) fail(cause);
   batch_.clear();
   leading_ = false;
   segmentRoom_ = roomInSegment();
@@ -259,12 +270,41 @@ void Journal::lead(std::unique_lock<std::mutex>& lock) {
   lock.lock();
 }
 
+// The batch is on disk.
+void Journal::concludeBatch() {
+  if (retained_.capacity() - retained_.size() < batch_.size())
+    retained_.reserve(std::max(2 * retained_.capacity(), retained_.size() + batch_.size()));
+  for (const Used& segment : begun_) {
+    used_.back().lastLsn = segment.lastLsn;
+    used_.push_back(segment);
+  }
+  begun_.clear();
+  // From here on nothing throws.
+  used_.back().lastLsn = batch_.back()->lsn;
+  for (const RecordRef& record : batch_) queuedBytes_ -= journalSpace(*record);
+  syncTarget_ = segment_;
+  leaderStats_.commits += batch_.size();
+  stats_ = leaderStats_;
+  durable_.store(mutantActive(Mutant::kJournalGroupOverstated) ? Lsn(nextLsn_.value() - 1)
+                                                               : batch_.back()->lsn,
+                 std::memory_order_release);
+  retained_.insert(retained_.end(), std::make_move_iterator(batch_.begin()),
+                   std::make_move_iterator(batch_.end()));
+}
+
 void Journal::fail(std::exception_ptr cause) {
   broken_ = std::move(cause);
+  isBroken_.store(true, std::memory_order_release);
   pending_.clear();
   pendingHint_.store(0, std::memory_order_relaxed);
   for (std::condition_variable& waiters : blockDone_) waiters.notify_all();
   writerWanted_ = true;
+}
+
+void Journal::checkUsable() const {
+  if (!broken()) return;
+  std::lock_guard lock(mutex_);
+  throwBroken();
 }
 
 void Journal::throwBroken() const {
@@ -357,15 +397,21 @@ void Journal::writeBlock(BlockHeader header, Lsn lastBefore) {
   std::size_t used = kBlockHeaderBytes + header.storedBytes;
   std::memset(block + used, 0, header.paddedBytes() - used);
 
+  std::int64_t begunNs = clock_.monotonic().count();
   // A new segment's header goes out in the same write as its first block.
   if (headerPending_) {
     segment_->write(0, {block_.data(), kPage + header.paddedBytes()});
+    // The store may soon say that recovery begins here.
+    if (options_.durability == Durability::kProcess) segment_->syncData();
     headerPending_ = false;
   } else {
     segment_->write(segmentOffset_, {block, header.paddedBytes()});
   }
   chain_ = header.checksum;
   segmentOffset_ += header.paddedBytes();
+  leaderStats_.writeNs.add(
+      static_cast<std::uint64_t>(std::max<std::int64_t>(clock_.monotonic().count() - begunNs, 0)));
+  leaderStats_.groupCommits.add(header.count);
   ++leaderStats_.blocks;
   leaderStats_.writtenBytes += header.paddedBytes();
 }

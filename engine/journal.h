@@ -14,6 +14,7 @@
 #include <atomic>
 #include <cairn/clock.h>
 #include <cairn/file_system.h>
+#include <cairn/histogram.h>
 #include <cairn/options.h>
 #include <cairn/types.h>
 #include <condition_variable>
@@ -69,6 +70,8 @@ class Journal {
     std::uint64_t blocks = 0;        ///< Each one sync.
     std::uint64_t rawBytes = 0;      ///< Records before compression.
     std::uint64_t writtenBytes = 0;  ///< As written, padding included.
+    Histogram groupCommits;          ///< Commits of one block.
+    Histogram writeNs;               ///< Write and sync of one block.
   };
 
   Journal(FileSystem& fileSystem, const Clock& clock, const RootId& root, Options options,
@@ -88,6 +91,10 @@ class Journal {
   void onDurable(Lsn lsn, DurableCallback callback);
   [[nodiscard]] Lsn durable() const { return durable_.load(std::memory_order_acquire); }
   [[nodiscard]] Lsn lastAssigned() const;
+  /// Whether a write failed: nothing more becomes durable.
+  [[nodiscard]] bool broken() const { return isBroken_.load(std::memory_order_acquire); }
+  /// Throws: kBroken with the cause, once it is broken.
+  void checkUsable() const;
 
   /// Hands over the records that became durable since the last call, in LSN order. With
   /// Durability::kProcess they are synced first: the store must never be ahead of the journal (I2).
@@ -120,6 +127,7 @@ class Journal {
   void runReadyCallbacks(std::unique_lock<std::mutex>& lock);
   void wakeWriter();
   void lead(std::unique_lock<std::mutex>& lock);
+  void concludeBatch();
   void fail(std::exception_ptr cause);
   [[noreturn]] void throwBroken() const;
   void reserve(std::unique_lock<std::mutex>& lock, std::uint64_t bytes, Purpose purpose);
@@ -162,6 +170,7 @@ class Journal {
   bool writerDeepAsleep_ = false;
   bool stopping_ = false;
   std::exception_ptr broken_;
+  std::atomic<bool> isBroken_{false};
   Stats stats_;
   std::deque<Used> used_;  ///< Segments not yet retired whose first block is on disk, oldest first.
   std::shared_ptr<File> syncTarget_;  ///< Durability::kProcess: the segment that a round must sync.

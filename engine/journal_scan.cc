@@ -11,14 +11,15 @@
 
 namespace cairn::journal {
 
-namespace {
-
 // LSNs handed out by a process that died may lie beyond the last durable one. Numbering goes on at
 // the next multiple of 2^32 that is safely above anything memory could have held (I8).
 Lsn firstLsnAfterCrash(Lsn last) {
+  if (mutantActive(Mutant::kJournalNumbersReused)) return last.next();
   constexpr std::uint64_t kInMemoryAtMost = std::uint64_t{1} << 31;
   return Lsn((((last.value() + kInMemoryAtMost) >> 32) + 1) << 32);
 }
+
+namespace {
 
 class Scanner {
  public:
@@ -57,9 +58,10 @@ class Scanner {
 
   [[noreturn]] void damaged(std::uint64_t segment, std::uint64_t offset,
                             const std::string& what) const {
-    throw Error(ErrorCode::kDamaged,
-                fmt::format("journal {} offset {}: {}; last good LSN {}", segmentName(segment),
-                            offset, what, expected_.value() - 1));
+    Lsn good(expected_.value() - 1);
+    throw ScanDamage(fmt::format("journal {} offset {}: {}; last good LSN {}", segmentName(segment),
+                                 offset, what, good.value()),
+                     segment, offset, good);
   }
 
   std::string readSegment(std::uint64_t number) {
@@ -97,6 +99,10 @@ class Scanner {
       case SegmentHeader::Problem::kNone:
         break;
       case SegmentHeader::Problem::kNotAHeader:
+        // A prepared segment is zeros, and a write that was cut off leaves a header whole or away:
+        // it fits into one sector.
+        if (page.find_first_not_of('\0') != std::string::npos)
+          damaged(number, 0, "the segment's header is damaged");
         return std::nullopt;
       case SegmentHeader::Problem::kForeignRoot:
         throw Error(ErrorCode::kForeign, fmt::format("journal {} belongs to another root than {}",
@@ -106,9 +112,14 @@ class Scanner {
                     fmt::format("journal {} has format version {}, this build reads up to {}",
                                 segmentName(number), decoded.version, kFormatVersion));
     }
-    // A recycled segment keeps its old header, with its old number, until it is begun again.
-    if (decoded.header.number != number) return std::nullopt;
-    return decoded;
+    if (decoded.header.number == number) return decoded;
+    // A recycled segment keeps its old header, with its old number, until it is begun again. It was
+    // recycled because nobody needed that number any more.
+    if (decoded.header.number >= from_.segment) {
+      damaged(number, 0,
+              fmt::format("the file holds segment {}", segmentName(decoded.header.number)));
+    }
+    return std::nullopt;
   }
 
   void scanSegment(const SegmentHeader::Decoded& segment, const SegmentHeader::Decoded* next) {
@@ -122,7 +133,10 @@ class Scanner {
     result_.cleanlyClosed = false;  // Whoever began this segment may have died without a block.
     Position here{result_.start.used.size() + 1, kPage, segment.checksum,
                   Lsn(expected_.value() - 1)};
+    // The very first commit may be one that was never finished.
+    if (result_.start.used.empty()) good_ = here;
     result_.start.used.push_back({number, here.lastLsn});
+    if (!partial_) good_ = here;
     std::uint64_t end = next != nullptr ? next->header.previousEnd : bytes.size();
     if (end > bytes.size()) damaged(number, bytes.size(), "the file is cut short");
     while (here.offset < end) {
@@ -131,7 +145,6 @@ class Scanner {
       if (!block || !follows(*block, here.chain)) break;
       takeBlock(*block, std::string_view(bytes).substr(here.offset), here);
     }
-    if (!partial_) good_ = here;
     if (next == nullptr) {
       checkTail(number, bytes, here);
     } else if (here.offset != end || (here.chain != next->header.previousChain &&
@@ -227,6 +240,9 @@ class Scanner {
     for (std::uint64_t at = here.offset + kPage; at < bytes.size(); at += kPage) {
       std::optional<BlockHeader> later = BlockHeader::read(bytes.substr(at), seed_);
       if (!later || later->firstLsn < expected_ || (later->flags & kUnsynced) != 0) continue;
+      // A journal that is closed again without a commit says so under the same number. One of these
+      // may stand in a recycled segment, and takes nothing with it.
+      if ((later->flags & kCleanClose) != 0 && later->firstLsn == expected_) continue;
       damaged(number, here.offset,
               fmt::format("block is damaged, and LSN {} stands behind it at offset {}",
                           later->firstLsn.value(), at));

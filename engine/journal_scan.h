@@ -1,6 +1,7 @@
 // Reading the journal back: after a crash, for verification, and beside a running engine.
 #pragma once
 
+#include <cairn/error.h>
 #include <cairn/file_system.h>
 #include <cairn/types.h>
 #include <cstdint>
@@ -41,9 +42,27 @@ struct ScanFrom {
   bool newRoot = false;  ///< The store has never completed a round: an empty journal is fine.
 };
 
+/// What `scan` throws where the journal is damaged.
+class ScanDamage : public Error {
+ public:
+  ScanDamage(const std::string& message, std::uint64_t segmentNumber, std::uint64_t where, Lsn good)
+      : Error(ErrorCode::kDamaged, message),
+        segment(segmentNumber),
+        offset(where),
+        lastGood(good) {}
+
+  std::uint64_t segment;
+  std::uint64_t offset;
+  Lsn lastGood;  ///< Every commit up to here was read.
+};
+
+/// Where numbering goes on after a process died that may have handed out numbers beyond `last`
+/// (I8).
+[[nodiscard]] Lsn firstLsnAfterCrash(Lsn last);
+
 /// Gives every whole record after `from.after`, in LSN order, to `sink`.
-/// Throws: kDamaged naming segment, offset and LSN; kForeign for another root's segment or a newer
-/// format.
+/// Throws: ScanDamage naming segment, offset and LSN; kForeign for another root's segment or a
+/// newer format.
 Scan scan(FileSystem& fileSystem, const std::string& directory, const RootId& root,
           const ScanFrom& from, const std::function<void(const RecordRef&)>& sink);
 

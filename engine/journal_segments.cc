@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/base/buffer.h"
+#include "engine/base/mutant.h"
 #include "engine/journal_format.h"
 
 namespace cairn::journal {
@@ -28,6 +29,8 @@ Segments::Segments(FileSystem& fileSystem, Options options, std::uint64_t lastUs
       fileSystem_.unlink(path(*number));  // A preparation that a crash cut short.
     }
   }
+  // What is there may have been made by a process that died before it synced the directory.
+  if (nextToPrepare_ != nextToTake_) fileSystem_.syncDirectory(options_.directory);
 }
 
 std::string Segments::path(std::uint64_t number) const {
@@ -39,7 +42,10 @@ Segments::Segment Segments::take() {
   if (nextToTake_ == nextToPrepare_) prepareNext();
   std::uint64_t number = nextToTake_;
   Segment segment{
-      number, fileSystem_.open(path(number), {.write = true, .durableWrites = options_.synced})};
+      number, fileSystem_.open(
+                  path(number),
+                  {.write = true,
+                   .durableWrites = options_.synced && !mutantActive(Mutant::kJournalUnsynced)})};
   ++nextToTake_;
   return segment;
 }
@@ -71,7 +77,8 @@ void Segments::prepareNext() {
     fileSystem_.unlink(target);
     throw;
   }
-  fileSystem_.syncDirectory(options_.directory);
+  if (!mutantActive(Mutant::kJournalDirectoryUnsynced))
+    fileSystem_.syncDirectory(options_.directory);
   ++nextToPrepare_;
 }
 
@@ -83,7 +90,8 @@ void Segments::recycle(std::uint64_t number) {
   }
   fileSystem_.rename(path(number), path(nextToPrepare_));
   // A recycled segment must be found under its new name before a commit relies on it.
-  fileSystem_.syncDirectory(options_.directory);
+  if (!mutantActive(Mutant::kJournalDirectoryUnsynced))
+    fileSystem_.syncDirectory(options_.directory);
   ++nextToPrepare_;
 }
 

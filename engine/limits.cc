@@ -4,13 +4,15 @@ namespace cairn {
 
 Limits Limits::workerd() {
   constexpr std::size_t kRecorded = 8'388'642;
+  // There a pair is a row of SQLite, whose header of six bytes counts.
+  constexpr std::size_t kRecordedPair = kRecorded - 6;
   Limits limits;
-  limits.kvPairBytesMax = kRecorded;
+  limits.kvPairBytesMax = kRecordedPair;
   limits.sqlValueBytesMax = kRecorded;
   limits.sqlFunctionArgumentsMax = 127;
   limits.batchKeysMax = SIZE_MAX;
-  limits.legacyKeyBytesMax = kRecorded;
-  limits.legacyValueBytesMax = kRecorded;
+  limits.legacyKeyBytesMax = kRecordedPair;
+  limits.legacyValueBytesMax = kRecordedPair;
   return limits;
 }
 
@@ -33,6 +35,7 @@ Limits Limits::relaxed() {
   limits.sqlTriggerDepthMax = 1'000;
   limits.objectBytesMax = UINT64_MAX;
   limits.cpuMs = 86'400'000;
+  limits.sqlTempBytesMax = UINT64_MAX;
   return limits;
 }
 

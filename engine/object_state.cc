@@ -6,7 +6,11 @@ namespace cairn {
 
 ObjectTable::~ObjectTable() {
   for (Shard& shard : shards_) {
-    for (ObjectState* object : shard.objects) delete object;
+    for (ObjectState* object : shard.objects) {
+      // An ObjectRef or a History that is still around would reach into freed memory later.
+      CAIRN_CHECK(object->references_.load() == (object->pinned ? 1U : 0U));
+      delete object;
+    }
   }
 }
 

@@ -10,12 +10,14 @@
 #include <list>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
 #include <unordered_set>
 
 #include "alarms/alarm_turn.h"
+#include "engine/turn_lock.h"
 #include "kv/overlay.h"
 #include "sql_frontend/connection.h"
 #include "sql_frontend/page_space.h"
@@ -49,6 +51,8 @@ struct SqlState {
 struct ObjectData {
   SpaceId space;  ///< Zero: the object has none.
   kv::Overlay overlay;
+  /// No less than the bytes it takes; nothing: not known.
+  std::optional<std::uint64_t> bytesBound;
   std::unique_ptr<SqlState> sql;
 
   [[nodiscard]] std::uint64_t memoryBytes() const {
@@ -67,12 +71,16 @@ class ObjectState {
   const std::string name;
 
   /// Held by the turn in progress; guards everything below it.
-  std::mutex turn;
+  TurnLock turn;
   std::atomic<std::thread::id> turnThread{};
   ObjectNumber number;  ///< Zero until the first commit.
   Lsn lastLsn;          ///< The last commit, or the store's LSN when the object was loaded.
   ObjectData data;
   std::unique_ptr<alarms::Overlay> alarms;
+  std::string locationHint;   ///< To be recorded with the commit that creates the object, or as
+                              ///< recorded.
+  std::string armed;          ///< What to restore when the next session begins; empty: nothing.
+  bool sessionBegun = false;  ///< A turn has run since the object was loaded or its session ended.
   std::uint64_t accountedBytes = 0;
   Lsn trimmedThrough;  ///< Commits up to here have been dropped from memory.
   bool pinned =

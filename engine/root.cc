@@ -48,6 +48,13 @@ RootId parseFormat(const std::string& text, const std::string& path) {
   }
 }
 
+std::string parentOf(std::string path) {
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  std::size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
 // Who else could write into the root could make the engine read anything.
 void refuseOpenToOthers(const std::string& path) {
   struct stat status {};
@@ -64,8 +71,10 @@ void refuseOpenToOthers(const std::string& path) {
 
 Root Root::open(FileSystem& fileSystem, const std::string& path, UnixMillis now) {
   Root root(path);
+  bool isNew = !fileSystem.exists(path);
   fileSystem.createDirectory(path);
   refuseOpenToOthers(path);
+  if (isNew) fileSystem.syncDirectory(parentOf(path));
   root.lock_ = fileSystem.lock(path + "/LOCK");
   std::string format = path + "/FORMAT";
   if (fileSystem.exists(format)) {
@@ -74,6 +83,12 @@ Root Root::open(FileSystem& fileSystem, const std::string& path, UnixMillis now)
   } else {
     root.create(fileSystem, now);
   }
+  return root;
+}
+
+Root Root::look(FileSystem& fileSystem, const std::string& path) {
+  Root root(path);
+  root.id_ = identify(fileSystem, path);
   return root;
 }
 

@@ -18,6 +18,8 @@ class Root {
   /// Throws: kBusy; kForeign for a newer format; kDamaged when FORMAT is gone but data is there;
   /// kInvalidArgument for a directory that others may write to.
   static Root open(FileSystem& fileSystem, const std::string& path, UnixMillis now);
+  /// A root that another process may own: no lock, nothing is created.
+  static Root look(FileSystem& fileSystem, const std::string& path);
   /// Reads the identity of a root without touching it.
   static RootId identify(FileSystem& fileSystem, const std::string& path);
 

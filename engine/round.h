@@ -12,15 +12,19 @@
 
 #include <cairn/clock.h>
 #include <cairn/types.h>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
-#include "alarms/alarm_table.h"
 #include "engine/base/commit_record.h"
+#include "engine/round_plan.h"
 #include "engine/rows.h"
 #include "kv/environment.h"
+#include "pitr/change_log.h"
+#include "pitr/packed_page.h"
 #include "sql_frontend/page_files.h"
 #include "sql_frontend/scratch.h"
 
@@ -31,6 +35,17 @@ struct Stores {
   kv::Environment& lmdb;
   sql::PageFiles& pages;
   sql::Scratch& scratch;
+  const pitr::ChangeLogFiles& changes;
+  pitr::ChangeLogReader& changeReader;
+};
+
+struct RoundOptions {
+  bool history = true;  ///< Keep the undo of what SQLite-backed classes commit.
+  std::uint64_t changeSegmentBytes = std::uint64_t{64} << 20;
+  std::int64_t changeSegmentMs = 0;  ///< A segment that is older than this gets no more.
+  UnixMillis now;
+  /// Held while SQLite files and LMDB disagree with each other; readers of the past take it shared.
+  std::function<void(const std::function<void()>&)> exclusively;
 };
 
 class Round {
@@ -40,75 +55,46 @@ class Round {
     std::uint64_t keysWritten = 0;
     std::uint64_t pagesWritten = 0;
     std::uint64_t scratchBytes = 0;
+    std::uint64_t historyBytes = 0;
   };
 
   /// `records`: every commit after the store's LSN up to `cut`, in LSN order.
-  Round(Stores stores, const std::vector<RecordRef>& records, Lsn cut);
+  Round(Stores stores, RoundOptions options, const std::vector<RecordRef>& records, Lsn cut);
 
-  /// `pagesDone`: SQLite files already hold the round's pages, from a complete scratch that a crash
-  /// left behind. `journalSegment`: what a recovery will need once this round is done.
-  Result run(const StoreState& before, std::uint64_t journalSegment, bool pagesDone);
+  /// `journalSegment`: what a recovery will need once this round is done.
+  Result run(const StoreState& before, std::uint64_t journalSegment);
+  /// The two halves of `run`. Nothing that the stores hold is changed by the first. The second may
+  /// be repeated when it failed, and after that nothing else may be done to the stores before it
+  /// succeeded.
+  void prepare(const StoreState& before, std::uint64_t journalSegment);
+  Result apply();
+
+  /// Ends a round that a crash interrupted after its scratch was whole: the change log and the
+  /// scratch are as that round wrote them, under the options it ran with: `note` tells.
+  Result finishInterrupted(const StoreState& before, const sql::Scratch::Note& note,
+                           std::uint64_t journalSegment);
 
  private:
-  struct KvChange {
-    std::string_view key;
-    std::string_view value;
-    bool erased;
-  };
-  struct PageChange {
-    std::uint32_t page;
-    std::uint32_t sequence;  ///< Order within the space.
-    std::uint64_t checksum;
-    std::string_view delta;
-    Lsn lsn;
-  };
-  struct Cut {
-    std::uint32_t sequence;
-    std::uint32_t pages;
-  };
-  struct ObjectPlan {
-    ObjectRow row;
-    bool created = false;
-  };
-  struct SpacePlan {
-    std::vector<KvChange> kv;  ///< By key, oldest first.
-    std::vector<PageChange> pages;
-    std::vector<Cut> cuts;
-    bool pagesResized = false;
-    std::uint32_t pageCount = 0;
-    SpaceRow row;
-    bool isNew = false;
-  };
-
-  void plan(const kv::ReadAccess& store);
-  void planRecord(const RecordRef& record, const kv::ReadAccess& store);
-  SpacePlan& planOf(SpaceId space, const kv::ReadAccess& store);
-  ObjectPlan& objectOf(ObjectNumber object, const kv::ReadAccess& store);
-  void accountKeys(const kv::ReadAccess& store, SpaceId space, SpacePlan& plan);
-  void writePages();
-  void writePagesOf(SpaceId space, SpacePlan& plan, sql::Scratch::Writer& out);
-  void writeLmdb(kv::WriteTransaction& transaction, const StoreState& state);
+  void begin(const StoreState& before, std::uint64_t journalSegment);
+  void writeHistoryAndScratch(const kv::ReadAccess& store, const StoreState& before);
+  void adoptHistory(const StoreState& before, const pitr::ChangeLogEnd& end);
+  void adoptRun(const pitr::RunHeader& header);
+  void writeLmdb(kv::WriteTransaction& transaction);
   void writeKeys(kv::WriteTransaction& transaction, SpaceId space, const SpacePlan& plan);
+  void writeSpaces(kv::WriteTransaction& transaction);
   void writeObjects(kv::WriteTransaction& transaction);
   void writeAlarms(kv::WriteTransaction& transaction);
+  void writeHistoryIndex(kv::WriteTransaction& transaction);
 
   Stores stores_;
+  RoundOptions options_;
   const std::vector<RecordRef>& records_;
   Lsn cut_;
-  std::map<SpaceId, SpacePlan> spaces_;
-  std::map<ObjectNumber, ObjectPlan> objects_;
-  struct Pointing {
-    ObjectNumber object;
-    Lsn lsn;
-    UnixMillis time;
-    SpaceId before;
-    SpaceId after;
-  };
-  std::vector<Pointing> pointings_;
-  std::map<ClassNumber, ClassRow> classes_;
-  std::map<std::pair<ObjectNumber, std::string_view>, std::optional<alarms::Alarm>> alarms_;
+  RoundPlan plan_;
   StoreState state_;
+  std::vector<pitr::PlacedRun> placed_;
   Result result_;
+  bool pages_ = false;  ///< The scratch has pages to apply.
 };
 
 }  // namespace cairn

@@ -37,7 +37,10 @@ std::string StoreState::encode() const {
   putFixed<std::uint64_t>(out, nextObject.value());
   putFixed<std::uint64_t>(out, nextSpace.value());
   putFixed<std::uint64_t>(out, nextClass.value());
-  putFixed<std::uint64_t>(out, changesEnd);
+  putFixed<std::uint64_t>(out, changes.segment);
+  putFixed<std::uint64_t>(out, changes.offset);
+  putFixed<std::uint64_t>(out, historyLsn.value());
+  putFixed<std::uint64_t>(out, static_cast<std::uint64_t>(historyTime.value));
   return out;
 }
 
@@ -55,7 +58,11 @@ StoreState StoreState::decode(std::string_view bytes) {
     row.nextObject = ObjectNumber(in.fixed<std::uint64_t>("next object"));
     row.nextSpace = SpaceId(in.fixed<std::uint64_t>("next space"));
     row.nextClass = ClassNumber(in.fixed<std::uint64_t>("next class"));
-    row.changesEnd = in.fixed<std::uint64_t>("change log end");
+    row.changes.segment = in.fixed<std::uint64_t>("change log end");
+    row.changes.offset = in.fixed<std::uint64_t>("change log end");
+    row.historyLsn = Lsn(in.fixed<std::uint64_t>("history LSN"));
+    row.historyTime =
+        UnixMillis{static_cast<std::int64_t>(in.fixed<std::uint64_t>("history time"))};
   });
 }
 
@@ -88,6 +95,8 @@ std::string ObjectRow::encode() const {
   putVarint(out, classNumber.value());
   putVarint(out, created.value());
   putString(out, name);
+  putString(out, armed);
+  if (!locationHint.empty()) putString(out, locationHint);
   return out;
 }
 
@@ -97,6 +106,8 @@ ObjectRow ObjectRow::decode(std::string_view bytes) {
     row.classNumber = ClassNumber(in.varint("class"));
     row.created = Lsn(in.varint("created"));
     row.name = in.string("name");
+    row.armed = in.string("armed restore");
+    if (!in.done()) row.locationHint = in.string("location hint");
   });
 }
 
@@ -110,8 +121,14 @@ std::string SpaceRow::encode() const {
   putVarint(out, kvKeys);
   putVarint(out, kvBytes);
   putVarint(out, sqlPages);
-  putFixed<std::uint64_t>(out, digest.low);
-  putFixed<std::uint64_t>(out, digest.high);
+  out.push_back(keepsHistory ? 1 : 0);
+  if (keepsHistory) {
+    putVarint(out, historyFrom.value());
+    for (const Hash128& digest : {dataDigest, alarmDigest}) {
+      putFixed<std::uint64_t>(out, digest.low);
+      putFixed<std::uint64_t>(out, digest.high);
+    }
+  }
   return out;
 }
 
@@ -125,13 +142,72 @@ SpaceRow SpaceRow::decode(std::string_view bytes) {
     row.kvKeys = in.varint("keys");
     row.kvBytes = in.varint("bytes");
     row.sqlPages = static_cast<std::uint32_t>(in.varint("pages", UINT32_MAX));
-    row.digest.low = in.fixed<std::uint64_t>("digest");
-    row.digest.high = in.fixed<std::uint64_t>("digest");
+    row.keepsHistory = in.byte("history") != 0;
+    if (!row.keepsHistory) return;
+    row.historyFrom = Lsn(in.varint("history from"));
+    for (Hash128* digest : {&row.dataDigest, &row.alarmDigest}) {
+      digest->low = in.fixed<std::uint64_t>("digest");
+      digest->high = in.fixed<std::uint64_t>("digest");
+    }
+  });
+}
+
+std::string SegmentRow::encode() const {
+  std::string out;
+  putVarint(out, lastLsn.value());
+  putVarint(out, zigzag(lastTime.value));
+  putVarint(out, bytes);
+  return out;
+}
+
+SegmentRow SegmentRow::decode(std::string_view bytes) {
+  return decodeRow<SegmentRow>("segment", bytes, [](Decoder& in, SegmentRow& row) {
+    row.lastLsn = Lsn(in.varint("last LSN"));
+    row.lastTime = UnixMillis{unzigzag(in.varint("last time"))};
+    row.bytes = in.varint("bytes");
+  });
+}
+
+std::string LabelRow::encode() const {
+  std::string out;
+  putVarint(out, lsn.value());
+  putVarint(out, zigzag(made.value));
+  return out;
+}
+
+LabelRow LabelRow::decode(std::string_view bytes) {
+  return decodeRow<LabelRow>("label", bytes, [](Decoder& in, LabelRow& row) {
+    row.lsn = Lsn(in.varint("LSN"));
+    row.made = UnixMillis{unzigzag(in.varint("time"))};
+  });
+}
+
+std::string ReceiptRow::encode() const {
+  std::string out;
+  putVarint(out, zigzag(time.value));
+  putVarint(out, before.value());
+  putVarint(out, target.value());
+  putVarint(out, armed.value());
+  putString(out, what);
+  return out;
+}
+
+ReceiptRow ReceiptRow::decode(std::string_view bytes) {
+  return decodeRow<ReceiptRow>("receipt", bytes, [](Decoder& in, ReceiptRow& row) {
+    row.time = UnixMillis{unzigzag(in.varint("time"))};
+    row.before = Lsn(in.varint("LSN before"));
+    row.target = Lsn(in.varint("target LSN"));
+    row.armed = Lsn(in.varint("arming LSN"));
+    row.what = in.string("what");
   });
 }
 
 std::string nameKey(ClassNumber classNumber, std::string_view name) {
   return kv::numberKey(classNumber).append(name);
+}
+
+std::string labelKey(ObjectNumber object, std::string_view label) {
+  return kv::numberKey(object).append(label);
 }
 
 std::string timeKey(UnixMillis time, std::uint64_t number) {

@@ -1,10 +1,12 @@
 #include "engine/session.h"
 
 #include <cairn/error.h>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "engine/base/check.h"
+#include "engine/base/mutant.h"
 #include "engine/engine_core.h"
 #include "kv/keys.h"
 
@@ -15,6 +17,8 @@ namespace {
 constexpr std::string_view kDatabaseDeleted =
     "the SQLite query was canceled because the database was deleted";
 
+thread_local Session* innermost = nullptr;
+
 }  // namespace
 
 Session::Session(EngineCore& engine) : engine_(engine), kv_(*this), alarms_(*this) {}
@@ -24,7 +28,29 @@ void Session::attach(ObjectState& object) {
   object_ = &object;
   if (!object.alarms)
     object.alarms = spareAlarms_ ? std::move(spareAlarms_) : std::make_unique<alarms::Overlay>();
+  cpu_ = {};
+  resume();
   bindData();
+}
+
+void Session::resume() {
+  outer_ = std::exchange(innermost, this);
+  ownsCpu_ = sql::CpuBudget::ofTurn() == nullptr;
+  if (ownsCpu_) sql::CpuBudget::enterTurn(&cpu_);
+}
+
+void Session::pause() {
+  releaseStore();
+  if (std::exchange(ownsCpu_, false)) sql::CpuBudget::enterTurn(nullptr);
+  Session** at = &innermost;
+  while (*at != nullptr && *at != this) at = &(*at)->outer_;
+  if (*at != nullptr) *at = outer_;
+  outer_ = nullptr;
+}
+
+void Session::releaseStores() {
+  for (Session* session = innermost; session != nullptr; session = session->outer_)
+    session->releaseStore();
 }
 
 void Session::bindData() {
@@ -34,8 +60,9 @@ void Session::bindData() {
 
 void Session::detach() {
   CAIRN_CHECK(!record_);
-  releaseStore();
-  if (object_->alarms->entries.empty()) spareAlarms_ = std::move(object_->alarms);
+  pause();
+  if (object_->alarms && object_->alarms->entries.empty())
+    spareAlarms_ = std::move(object_->alarms);
   doomed_ = nullptr;
   object_ = nullptr;
 }
@@ -66,29 +93,30 @@ const RecordRef& Session::openRecord() {
   checkUsable();
   if (!record_) {
     engine_.checkUsable();
-    record_ = RecordRef::make(object_->data.space);
-    if (object_->data.space.isZero()) beginCreation();
-    emptyOpsBytes_ = record_->ops.size();
+    RecordRef record = RecordRef::make(object_->data.space);
+    if (object_->data.space.isZero()) beginCreation(*record);
+    emptyOpsBytes_ = record->ops.size();
+    record_ = std::move(record);
   }
   return record_;
 }
 
 // The object does not exist, or was deleted: this commit gives it a space, and a number if it never
 // had one.
-void Session::beginCreation() {
+void Session::beginCreation(Record& record) {
   ClassEntry& classEntry = object_->classEntry;
   if (!classEntry.defined.load(std::memory_order_acquire)) {
-    appendOp(record_->ops,
+    appendOp(record.ops,
              DefineClassOp{classEntry.number, static_cast<std::uint8_t>(classEntry.backend),
                            classEntry.name});
   }
-  newNumber_ = object_->number;
-  if (newNumber_.isZero()) {
-    newNumber_ = engine_.newObjectNumber();
-    appendOp(record_->ops, CreateObjectOp{newNumber_, classEntry.number, object_->name});
-  }
-  record_->space = engine_.newSpace();
-  appendOp(record_->ops, PointObjectOp{newNumber_, SpaceId(), record_->space});
+  // The rows of a deleted object may have been swept since.
+  newNumber_ = object_->number.isZero() ? engine_.newObjectNumber() : object_->number;
+  appendOp(record.ops, CreateObjectOp{newNumber_, classEntry.number, object_->name});
+  if (!object_->locationHint.empty())
+    appendOp(record.ops, LocateObjectOp{newNumber_, object_->locationHint});
+  record.space = engine_.newSpace();
+  appendOp(record.ops, PointObjectOp{newNumber_, SpaceId(), record.space});
 }
 
 ObjectNumber Session::objectNumber() const {
@@ -117,22 +145,27 @@ std::optional<std::string_view> Session::read(std::string_view key) {
   return kv_.get(key);
 }
 
-void Session::write(std::string_view key, std::string_view value) {
+void Session::checkPairSize(std::string_view key, std::string_view value) const {
   const Limits& limits = engine_.limits();
-  if (object_->classEntry.backend == Backend::kKeyValue) {
-    if (key.size() > limits.legacyKeyBytesMax) {
-      throw Error(ErrorCode::kLimitExceeded, fmt::format("a key of {} bytes, {} are allowed",
-                                                         key.size(), limits.legacyKeyBytesMax));
-    }
-    if (value.size() > limits.legacyValueBytesMax) {
-      throw Error(ErrorCode::kLimitExceeded, fmt::format("a value of {} bytes, {} are allowed",
-                                                         value.size(), limits.legacyValueBytesMax));
-    }
-  } else if (key.size() + value.size() > limits.kvPairBytesMax) {
+  auto refuse = [&](const std::string& what, std::size_t allowed) {
     throw Error(ErrorCode::kLimitExceeded,
-                fmt::format("key and value of {} + {} bytes, {} are allowed together", key.size(),
-                            value.size(), limits.kvPairBytesMax));
+                fmt::format("{}: {} bytes, {} are allowed", kv::nameKey(key), what, allowed));
+  };
+  if (object_->classEntry.backend == Backend::kKeyValue) {
+    if (key.size() > limits.legacyKeyBytesMax)
+      refuse(fmt::format("the key has {}", key.size()), limits.legacyKeyBytesMax);
+    if (value.size() > limits.legacyValueBytesMax)
+      refuse(fmt::format("the value has {}", value.size()), limits.legacyValueBytesMax);
+  } else if (key.size() + value.size() > limits.kvPairBytesMax) {
+    refuse(fmt::format("key and value together have {} + {}", key.size(), value.size()),
+           limits.kvPairBytesMax);
   }
+}
+
+void Session::write(std::string_view key, std::string_view value) {
+  checkPairSize(key, value);
+  checkUsable();
+  refuseOverLimit(key.size() + value.size());
   openRecord();
   refuseOversize(key.size() + value.size());
   onlyFrees_ = false;
@@ -142,6 +175,53 @@ void Session::write(std::string_view key, std::string_view value) {
 bool Session::remove(std::string_view key) {
   checkUsable();
   return kv_.erase(key);
+}
+
+// The bound grows with every write and is measured anew only where it meets the limit.
+void Session::refuseOverLimit(std::size_t more) {
+  std::uint64_t limit = engine_.limits().objectBytesMax;
+  std::uint64_t& bound = bytesBound();
+  if (bound + more > limit) {
+    StorageSize now = size();
+    bound = now.kvBytes + now.sqlBytes;
+    if (bound + more > limit) {
+      throw Error(ErrorCode::kNoSpace,
+                  fmt::format("object {} takes {} bytes and would take {} more, {} are allowed",
+                              object_->name, bound, more, limit));
+    }
+  }
+  bound += more;
+}
+
+std::uint64_t& Session::bytesBound() {
+  std::optional<std::uint64_t>& bound = object_->data.bytesBound;
+  if (!bound) {
+    std::optional<SpaceRow> row = storedRow();
+    std::uint64_t pages = row ? row->sqlPages : 0;
+    if (object_->data.sql) pages = object_->data.sql->pages.committedPageCount();
+    bound =
+        object_->data.overlay.memoryBytes() + (row ? row->kvBytes : 0) + pages * sql::kPageBytes;
+  }
+  return *bound;
+}
+
+// SQLite has committed to `pages`; the engine has not.
+void Session::refuseSqlGrowth(const sql::PageSpace& pages) {
+  if (pages.pageCount() <= pages.committedPageCount()) return;
+  std::uint64_t limit = engine_.limits().objectBytesMax;
+  std::uint64_t more =
+      std::uint64_t{pages.pageCount() - pages.committedPageCount()} * sql::kPageBytes;
+  std::uint64_t& bound = bytesBound();
+  bound += more;
+  if (bound <= limit) return;
+  StorageSize now = size();
+  bound = now.kvBytes + now.sqlBytes;
+  if (bound <= limit) return;
+  object_->data.bytesBound.reset();
+  throw Error(ErrorCode::kNoSpace,
+              fmt::format("object {} would take {} bytes of key-value pairs and {} of SQL, {} more "
+                          "than before, {} are allowed",
+                          object_->name, now.kvBytes, now.sqlBytes, more, limit));
 }
 
 void Session::refuseOversize(std::size_t more) {
@@ -174,9 +254,9 @@ sql::Connection& Session::connection() {
   requireSqlite("SQL");
   SqlState& state = sqlState();
   if (!state.connection) {
-    state.connection =
-        std::make_unique<sql::Connection>(engine_.vfs(), state.pages, engine_.limits());
+    auto opened = std::make_unique<sql::Connection>(engine_.vfs(), state.pages, engine_.limits());
     engine_.connections().opened(*object_);
+    state.connection = std::move(opened);
   } else {
     engine_.connections().used(*object_);
   }
@@ -223,9 +303,9 @@ void Session::rollbackScope() noexcept {
     try {
       if (object_->data.sql && object_->data.sql->connection)
         object_->data.sql->connection->rollbackScope(scopes());
-      kv_.rollback(scope.kv);
-      alarms_.rollback(scope.alarms);
-      record_->ops.truncate(scope.opsBytes);
+      if (!mutantActive(Mutant::kRollbackKeepsKeys)) kv_.rollback(scope.kv);
+      if (!mutantActive(Mutant::kRollbackKeepsAlarm)) alarms_.rollback(scope.alarms);
+      if (!mutantActive(Mutant::kRollbackKeepsRecord)) record_->ops.truncate(scope.opsBytes);
     } catch (...) {
       doom(std::current_exception());
     }
@@ -266,9 +346,13 @@ Lsn Session::commit() {
 
 void Session::collectPages() {
   SqlState* state = object_->data.sql.get();
-  if (state == nullptr || !state->connection) return;
-  state->connection->commit();
-  sqlCommitted_ = true;
+  if (state == nullptr) return;
+  if (state->connection) {
+    bool wrote = state->connection->inTransaction();
+    state->connection->commit();
+    sqlCommitted_ = true;
+    if (wrote) refuseSqlGrowth(state->pages);
+  }
   if (state->pages.changed()) state->pages.collect(record_->ops);
 }
 
@@ -277,7 +361,19 @@ Lsn Session::submit() {
     record_->ops.shrinkToFit();
   Journal::Purpose purpose =
       onlyFrees_ ? Journal::Purpose::kFreesSpace : Journal::Purpose::kOrdinary;
+  lastCommitBytes_ = record_->ops.size();
   Lsn lsn = engine_.submit(*object_, record_, purpose);
+  try {
+    submitted(lsn);
+  } catch (...) {
+    // The journal has the commit and memory a part of it.
+    engine_.breakWith(std::current_exception());
+    engine_.checkUsable();
+  }
+  return lsn;
+}
+
+void Session::submitted(Lsn lsn) {
   object_->classEntry.defined.store(true, std::memory_order_release);
   object_->lastLsn = lsn;
   object_->number = objectNumber();
@@ -286,11 +382,16 @@ Lsn Session::submit() {
     object_->data.sql->pages.assign(object_->data.space);
     object_->data.sql->pages.commit(lsn);
   }
-  return lsn;
+  alarms_.forEachChanged([&](std::string_view name, const std::optional<alarms::Alarm>& alarm) {
+    engine_.alarmCommitted({*object_, name, alarm, lsn});
+  });
 }
 
 void Session::finish() {
-  left_.reset();
+  if (left_) {
+    engine_.discard(std::move(left_->overlay));
+    left_.reset();
+  }
   kv_.finish();
   alarms_.finish();
   record_ = {};
@@ -305,20 +406,22 @@ void Session::undo() noexcept {
     alarms_.rollback({});
     kv_.rollback({});
   }
-  SqlState* state = object_->data.sql.get();
-  if (state != nullptr && state->connection) {
-    if (sqlCommitted_ && state->pages.changed()) {
-      // SQLite believes that its changes were made: it has to read the pages anew.
-      state->connection->cancelCursors("the turn was rolled back");
-      state->pages.discard();
-      engine_.connections().close(*object_);
-    } else {
-      state->connection->rollback();
+  if (SqlState* state = object_->data.sql.get()) {
+    if (state->connection && !sqlCommitted_) state->connection->rollback();
+    // SQLite has committed, or a restore wrote pages without it.
+    if (state->pages.changed()) {
+      if (!mutantActive(Mutant::kFailedTurnKeepsPages)) state->pages.discard();
+      if (state->connection) {
+        // It believes that its changes were made: it has to read the pages anew.
+        state->connection->cancelCursors("the turn was rolled back");
+        engine_.connections().close(*object_);
+      }
     }
   }
   if (left_) {
     engine_.connections().close(*object_);
     object_->data = std::move(*left_);
+    left_.reset();
   }
   finish();
 }
@@ -328,12 +431,28 @@ void Session::abandon() noexcept {
   undo();
 }
 
+void Session::defineClass(const DefineClassOp& op) {
+  openRecord();
+  onlyFrees_ = false;
+  appendOp(record_->ops, op);
+}
+
 // ---- the whole object at once
 
 void Session::deleteAll(const DeleteAllOptions& options) {
   checkUsable();
   if (!scopes_.empty())
     throw Error(ErrorCode::kConflict, "deleteAll() cannot be called within a transaction");
+  try {
+    emptyObject(options);
+  } catch (...) {
+    // Half of it is no state to commit.
+    doom(std::current_exception());
+    throw;
+  }
+}
+
+void Session::emptyObject(const DeleteAllOptions& options) {
   if (object_->data.space.isZero() && !left_) {
     // The object has nothing but what this turn wrote, and its alarms do not count as that.
     std::vector<std::pair<std::string, alarms::Alarm>> kept;
@@ -350,8 +469,8 @@ void Session::deleteAll(const DeleteAllOptions& options) {
   }
 }
 
-void Session::moveToFreshSpace() {
-  bool onlyFreedSoFar = !record_ || onlyFrees_;
+// Leaves the object's data, with what this transaction wrote to it, for those of another space.
+void Session::pointAt(SpaceId space) {
   openRecord();
   kv_.rollback({});
   if (object_->data.sql && object_->data.sql->connection) {
@@ -359,22 +478,25 @@ void Session::moveToFreshSpace() {
     object_->data.sql->connection->rollback();
     engine_.connections().close(*object_);
   }
-  // A second deleteAll of one turn leaves the space that the first one took, which never saw a
-  // commit.
+  // A second move of one turn leaves the space that the first one took, which never saw a commit.
   RecordRef record = RecordRef::make(SpaceId());
   SpaceId before = left_ ? left_->space : object_->data.space;
-  SpaceId after = engine_.newSpace();
-  record->space = after;
-  appendOp(record->ops, PointObjectOp{object_->number, before, after});
+  record->space = space;
+  appendOp(record->ops, PointObjectOp{object_->number, before, space});
   alarms_.moveTo(record);
   kv_.finish();
   record_ = std::move(record);
   emptyOpsBytes_ = 0;
   if (!left_) left_ = std::move(object_->data);
   object_->data = ObjectData{};
-  object_->data.space = after;
-  onlyFrees_ = onlyFreedSoFar;
+  object_->data.space = space;
   bindData();
+}
+
+void Session::moveToFreshSpace() {
+  bool onlyFreedSoFar = !record_ || onlyFrees_;
+  pointAt(engine_.newSpace());
+  onlyFrees_ = onlyFreedSoFar;
 }
 
 void Session::deleteObject() {
@@ -382,11 +504,16 @@ void Session::deleteObject() {
   if (!scopes_.empty())
     throw Error(ErrorCode::kConflict, "an object cannot be deleted within a transaction");
   if (object_->data.space.isZero()) return;
-  moveToFreshSpace();
-  record_->ops.clear();
-  record_->space = left_->space;
-  appendOp(record_->ops, PointObjectOp{object_->number, left_->space, SpaceId()});
-  for (const std::string& name : alarms_.names()) alarms_.clear(name);
+  try {
+    moveToFreshSpace();
+    record_->ops.clear();
+    record_->space = left_->space;
+    appendOp(record_->ops, PointObjectOp{object_->number, left_->space, SpaceId()});
+    for (const std::string& name : alarms_.names()) alarms_.clear(name);
+  } catch (...) {
+    doom(std::current_exception());
+    throw;
+  }
   object_->data.space = SpaceId();
   bindData();
 }

@@ -3,9 +3,12 @@
 // memory, and live cursors keep their rows.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
+#include <functional>
 #include <list>
 #include <mutex>
+#include <utility>
 
 #include "engine/object_state.h"
 
@@ -13,10 +16,12 @@ namespace cairn {
 
 class SqlConnections {
  public:
-  explicit SqlConnections(std::size_t max) : max_(max) {}
+  /// `letGo` ends the hold on an object's turn.
+  SqlConnections(std::size_t max, std::function<void(ObjectState&)> letGo)
+      : max_(max), letGo_(std::move(letGo)) {}
   ~SqlConnections();
 
-  /// `object`, whose turn the caller holds, has just opened its connection.
+  /// `object`, whose turn the caller holds, is given a connection.
   void opened(ObjectState& object);
   /// It is being used.
   void used(ObjectState& object);
@@ -28,11 +33,14 @@ class SqlConnections {
 
  private:
   void closeLocked(ObjectState& object);
-  void makeRoom(const ObjectState* except, std::size_t max);
+  void makeRoom(std::size_t max);
 
   const std::size_t max_;
+  const std::function<void(ObjectState&)> letGo_;
   std::mutex mutex_;
   std::list<ObjectState*> recent_;  ///< Most recently used first; each holds a reference.
+  /// The first of them, if known: one object's statements in a row need not take the lock.
+  std::atomic<const ObjectState*> newest_{nullptr};
 };
 
 }  // namespace cairn

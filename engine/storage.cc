@@ -42,7 +42,7 @@ void Storage::deleteAll(const DeleteAllOptions& options) { session_.deleteAll(op
 std::optional<UnixMillis> Storage::getAlarm(std::string_view name) {
   std::optional<alarms::Alarm> alarm = session_.alarms().get(name);
   if (!alarm) return std::nullopt;
-  return alarm->time;
+  return alarm->scheduled();
 }
 
 void Storage::setAlarm(UnixMillis time, std::string_view name) {
@@ -65,5 +65,11 @@ std::vector<std::string> Storage::alarmNames() { return session_.alarms().names(
 void Storage::sync() { session_.sync(); }
 
 StorageSize Storage::size() { return session_.size(); }
+
+Bookmark Storage::getCurrentBookmark() { return session_.currentBookmark(); }
+Bookmark Storage::getBookmarkForTime(UnixMillis time) { return session_.bookmarkForTime(time); }
+Bookmark Storage::onNextSessionRestoreBookmark(const Bookmark& bookmark, AlarmOnRestore alarm) {
+  return session_.armRestore(bookmark, alarm);
+}
 
 }  // namespace cairn

@@ -17,9 +17,9 @@ namespace cairn::kv {
 
 namespace {
 
-constexpr const char* kTableNames[kTableCount] = {"meta",    "classes",  "names",  "objects",
-                                                  "spaces",  "kv",       "alarms", "alarm_queue",
-                                                  "changes", "timeline", "dropped"};
+constexpr const char* kTableNames[kTableCount] = {
+    "meta",    "classes",  "names",   "objects",  "spaces", "kv",     "alarms",  "alarm_queue",
+    "changes", "timeline", "dropped", "segments", "times",  "labels", "receipts"};
 
 thread_local unsigned snapshotsHeldHere = 0;
 
@@ -28,12 +28,14 @@ thread_local unsigned snapshotsHeldHere = 0;
   switch (error) {
     case MDB_CORRUPTED:
     case MDB_PAGE_NOTFOUND:
-    case MDB_PANIC:
     case MDB_BAD_TXN:
     case MDB_INCOMPATIBLE:
+    case MDB_INVALID:
       code = ErrorCode::kDamaged;
       break;
-    case MDB_INVALID:
+    case MDB_PANIC:
+      code = ErrorCode::kBroken;  // Writing the meta page failed: it has to be opened again.
+      break;
     case MDB_VERSION_MISMATCH:
       code = ErrorCode::kForeign;
       break;
@@ -44,7 +46,7 @@ thread_local unsigned snapshotsHeldHere = 0;
     default:
       break;
   }
-  throw Error(code, fmt::format("store: {}: {}", call, mdb_strerror(error)));
+  throw Error(code, fmt::format("store (data.mdb): {}: {}", call, mdb_strerror(error)));
 }
 
 void check(const char* call, int result) {
@@ -186,8 +188,13 @@ void Environment::create(FileSystem& fileSystem, const std::string& directory) {
 Environment::Environment(const std::string& newFile) : mapBytes_(1 << 20) {
   options_.directory = newFile;
   configure();
-  check("create", mdb_env_open(environment_, newFile.c_str(), MDB_NOTLS | MDB_NOSUBDIR, 0600));
-  openTables(true);
+  try {
+    check("create", mdb_env_open(environment_, newFile.c_str(), MDB_NOTLS | MDB_NOSUBDIR, 0600));
+    openTables(true);
+  } catch (...) {
+    mdb_env_close(environment_);
+    throw;
+  }
 }
 
 Environment::Environment(const Options& options) : options_(options), mapBytes_(options.mapBytes) {
@@ -204,8 +211,7 @@ Environment::Environment(const Options& options) : options_(options), mapBytes_(
     unsigned flags = MDB_NOTLS | MDB_NORDAHEAD | (options_.readOnly ? MDB_RDONLY : 0U);
     check("open", mdb_env_open(environment_, options_.directory.c_str(), flags, 0600));
     checkFileLength();
-    int dead = 0;
-    check("reader check", mdb_reader_check(environment_, &dead));
+    if (options_.readOnly) widenMap();
     MDB_envinfo info;
     check("info", mdb_env_info(environment_, &info));
     mapBytes_ = info.me_mapsize;
@@ -223,6 +229,14 @@ void Environment::configure() {
   check("set map size", mdb_env_set_mapsize(environment_, mapBytes_));
 }
 
+// Room for what the owner may add while it is being read.
+void Environment::widenMap() {
+  MDB_envinfo info;
+  check("info", mdb_env_info(environment_, &info));
+  mapBytes_ = info.me_mapsize * 4;
+  check("set map size", mdb_env_set_mapsize(environment_, mapBytes_));
+}
+
 Environment::~Environment() {
   CAIRN_CHECK(out_ == 0);
   for (Idle& idle : idle_) mdb_txn_abort(idle.transaction);
@@ -233,7 +247,7 @@ Environment::~Environment() {
 // transaction allocated and gave back are never written, so a whole file may be somewhat shorter
 // than its header says: then it is checked page by page.
 void Environment::checkFileLength() {
-  Size bytes = size();
+  Size bytes = measure();
   if (bytes.fileBytes >= bytes.usedBytes) return;
   std::string path = options_.directory + "/data.mdb";
   StoreCheck found = checkStore(posixFileSystem(), path);
@@ -266,6 +280,8 @@ Snapshot Environment::snapshot() {
     if (!idle_.empty()) {
       taken = idle_.back();
       idle_.pop_back();
+    } else if (idle_.capacity() <= out_) {
+      idle_.reserve(2 * out_ + 4);  // Giving one back must not need memory.
     }
     ++out_;
   }
@@ -299,7 +315,9 @@ void Environment::release(Snapshot& snapshot) {
   --snapshotsHeldHere;
   std::lock_guard lock(mutex_);
   // An idle snapshot of an old state would keep LMDB from reusing pages.
-  if (snapshot.version_ != version_.load(std::memory_order_acquire) || growing_) {
+  // Beside the owner there is no telling whether it still is the newest.
+  if (snapshot.version_ != version_.load(std::memory_order_acquire) || growing_ ||
+      options_.readOnly) {
     mdb_txn_reset(snapshot.transaction_);
     snapshot.version_ = 0;
   }
@@ -324,6 +342,9 @@ void Environment::write(const std::function<void(WriteTransaction&)>& work) {
 
 // False when the map is full; nothing has happened then.
 bool Environment::attempt(const std::function<void(WriteTransaction&)>& work) {
+  // Readers of other processes that died would keep pages from being reused.
+  int dead = 0;
+  check("reader check", mdb_reader_check(environment_, &dead));
   WriteTransaction transaction;
   transaction.tables_ = &tables_;
   transaction.environment_ = this;
@@ -345,6 +366,19 @@ bool Environment::attempt(const std::function<void(WriteTransaction&)>& work) {
   return true;
 }
 
+void Environment::makeDurable() { check("sync", mdb_env_sync(environment_, 1)); }
+
+void Environment::reserve(std::uint64_t bytes) {
+  while (measure().usedBytes + bytes > mapBytes_) grow();
+}
+
+bool Environment::growing() {
+  std::lock_guard lock(mutex_);
+  return growing_;
+}
+
+bool Environment::heldHere() { return snapshotsHeldHere > 0; }
+
 void Environment::grow() {
   std::unique_lock lock(mutex_);
   growing_ = true;
@@ -353,7 +387,7 @@ void Environment::grow() {
     if (idle.version != 0) mdb_txn_reset(idle.transaction);
     idle.version = 0;
   }
-  mapBytes_ *= 2;
+  mapBytes_ = 2 * mapBytes_;
   int result = mdb_env_set_mapsize(environment_, mapBytes_);
   growing_ = false;
   lock.unlock();
@@ -362,6 +396,11 @@ void Environment::grow() {
 }
 
 Environment::Size Environment::size() {
+  Snapshot held = snapshot();  // Keeps the map where it is.
+  return measure();
+}
+
+Environment::Size Environment::measure() const {
   int fd = -1;
   check("descriptor", mdb_env_get_fd(environment_, &fd));
   struct stat file {};

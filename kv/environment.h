@@ -36,9 +36,13 @@ enum class Table : unsigned {
   kAlarmQueue,  ///< time, object, alarm name -> nothing
   kChanges,     ///< space, last LSN -> where its run of undo stands in the change log
   kTimeline,    ///< object, LSN -> space the object was pointed at
-  kDropped,     ///< time, space -> nothing: spaces no object is pointed at, to be swept
+  kDropped,     ///< LSN, space -> nothing: spaces no object is pointed at, to be swept
+  kSegments,    ///< change-log segment -> its last LSN and time, bytes
+  kTimes,       ///< time, LSN -> nothing: of the last commit of each round
+  kLabels,      ///< object, label -> LSN, time
+  kReceipts,    ///< object, LSN -> what that commit restored
 };
-inline constexpr unsigned kTableCount = 11;
+inline constexpr unsigned kTableCount = 15;
 
 /// LMDB's limit on keys.
 inline constexpr std::size_t kStoreKeyBytesMax = 511;
@@ -152,6 +156,17 @@ class Environment {
   /// If it throws, nothing happened. Throws also: kNoSpace, kIo, kDamaged.
   void write(const std::function<void(WriteTransaction&)>& work);
 
+  /// Makes durable what another process wrote: it may have died before it did. Throws: kIo.
+  void makeDurable();
+
+  /// Grows the map, if need be, so that a write of `bytes` finds room. Waits for the snapshots that
+  /// are out; whoever may hold one while waiting for the caller would wait for ever.
+  void reserve(std::uint64_t bytes);
+  /// The map is being grown, and that waits for the snapshots that are out.
+  [[nodiscard]] bool growing();
+  /// The calling thread holds a snapshot.
+  [[nodiscard]] static bool heldHere();
+
   struct Size {
     std::uint64_t fileBytes = 0;
     std::uint64_t usedBytes = 0;  ///< Of pages in use, free pages excluded.
@@ -163,7 +178,9 @@ class Environment {
   friend class Snapshot;
   explicit Environment(const std::string& newFile);
   void configure();
+  void widenMap();
   void openTables(bool create);
+  [[nodiscard]] Size measure() const;
   void checkFileLength();
   bool attempt(const std::function<void(WriteTransaction&)>& work);
   void grow();
@@ -173,7 +190,7 @@ class Environment {
   Options options_;
   MDB_env* environment_ = nullptr;
   std::array<unsigned, kTableCount> tables_{};
-  std::uint64_t mapBytes_ = 0;
+  std::atomic<std::uint64_t> mapBytes_ = 0;
 
   std::atomic<std::uint64_t> version_{1};  ///< Grows with every completed write.
   std::mutex mutex_;

@@ -34,6 +34,12 @@ class List {
         reverse_(reverse),
         left_(limit.value_or(UINT64_MAX)) {}
 
+  /// The object's turn as it is now: a listing may outlive the turn that began it.
+  void rebind(Turn& turn) {
+    if (&turn == turn_) return;
+    turn_ = &turn;
+    positioned_ = false;
+  }
   /// Steps to the next pair; false at the end.
   bool next();
   /// Valid until the next step, the next write or the end of the turn.

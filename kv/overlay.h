@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "engine/base/commit_record.h"
+#include "kv/overlay_index.h"
 
 namespace cairn::kv {
 
@@ -27,6 +28,10 @@ class Overlay {
   using Map = std::map<std::string, Entry, std::less<>>;
 
   [[nodiscard]] const Entry* find(std::string_view key) const {
+    if (index_.active()) {
+      const Map::iterator* found = index_.find(key);
+      return found == nullptr ? nullptr : &(*found)->second;
+    }
     auto found = map_.find(key);
     return found == map_.end() ? nullptr : &found->second;
   }
@@ -48,10 +53,11 @@ class Overlay {
 
  private:
   static std::uint64_t cost(std::string_view key) {
-    return sizeof(Map::value_type) + 48 + (key.size() > 15 ? key.size() : 0);
+    return sizeof(Map::value_type) + 80 + (key.size() > 15 ? key.size() : 0);
   }
 
   Map map_;
+  OverlayIndex<Map> index_;  ///< Active while there are many entries.
   std::uint64_t memoryBytes_ = 0;
   std::uint64_t revision_ = 0;
 };

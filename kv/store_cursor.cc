@@ -13,7 +13,7 @@ constexpr std::size_t kWindowKeys = 1024;
 }  // namespace
 
 StoreCursor::StoreCursor(const ReadAccess& store, SpaceId space)
-    : cursor_(store.cursor(Table::kKv)), prefix_(numberKey(space)) {}
+    : cursor_(store.cursor(Table::kKv)), space_(space), prefix_(numberKey(space)) {}
 
 bool StoreCursor::take(std::string_view key, std::string_view value) {
   key_ = key;

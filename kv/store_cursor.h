@@ -37,7 +37,9 @@ class StoreCursor {
     bool complete = false;  ///< The window reaches the group's end in the direction of travel.
   };
 
-  bool inSpace() const { return cursor_.valid() && cursor_.key().starts_with(prefix_); }
+  bool inSpace() const {
+    return cursor_.valid() && loadBigEndian64(cursor_.key().data()) == space_.value();
+  }
   bool settleForward();
   bool settleBackward();
   bool take(std::string_view key, std::string_view value);
@@ -51,6 +53,7 @@ class StoreCursor {
   bool leaveGroupBackward();
 
   Cursor cursor_;
+  SpaceId space_;
   std::string prefix_;
   Group group_;
   bool inGroup_ = false;

@@ -1,6 +1,7 @@
 #include "kv/turn.h"
 
 #include <cstring>
+#include <utility>
 
 #include "kv/keys.h"
 
@@ -99,9 +100,9 @@ bool Turn::erase(std::string_view key) {
 
 // Rewrites the record without the ops that later ones made pointless.
 void Turn::compact(Record& record) {
-  Buffer old = std::move(record.ops);
-  record.ops = Buffer();
-  record.ops.reserve(old.size() - deadBytes_);
+  Buffer room;
+  room.reserve(record.ops.size() - deadBytes_);
+  Buffer old = std::exchange(record.ops, std::move(room));
   auto moved = [&](std::string_view key) -> Overlay::Entry& {
     bool created = false;
     return overlay_->at(key, created)->second;

@@ -27,7 +27,10 @@ class TurnContext {
   /// The store as this turn reads it; taken on first use, given back when the turn ends.
   virtual const ReadAccess& store() = 0;
   /// Changes whenever `store` has been given back.
-  [[nodiscard]] virtual std::uint64_t storeGeneration() const = 0;
+  [[nodiscard]] std::uint64_t storeGeneration() const { return storeGeneration_; }
+
+ protected:
+  std::uint64_t storeGeneration_ = 0;
 };
 
 class Turn {

@@ -67,10 +67,7 @@ const Value& Value::operator[](std::size_t index) const {
   return asArray().at(static_cast<std::uint32_t>(index));
 }
 
-Value::Object::Iterator::Iterator(const Object* object, std::size_t position)
-    : object_(object), position_(position) {
-  if (position == 0) settle();
-}
+Value::Object::Iterator::Iterator(const Object* object) : object_(object) { settle(); }
 
 void Value::Object::Iterator::settle() {
   const detail::Elements* elements = object_->indexed_.get();

@@ -4,10 +4,13 @@
 
 #include <cairn/sql.h>
 #include <cstdint>
-#include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
+
+#include "sql_frontend/row_buffer.h"
+#include "sql_frontend/row_counts.h"
 
 struct sqlite3_stmt;
 
@@ -26,6 +29,8 @@ class CursorState {
   /// Runs the statement to its first row. For a statement that writes: to its end, keeping the
   /// rows.
   void start();
+  /// Runs the statement to its end, keeping nothing.
+  void drain();
 
   [[nodiscard]] bool hasRow() const;
   void advance();
@@ -41,31 +46,42 @@ class CursorState {
   void cancel(const std::string& why);
   void checkUsable() const;
 
-  [[nodiscard]] const std::shared_ptr<Prepared>& prepared() const { return prepared_; }
   [[nodiscard]] sqlite3_stmt* statement() const;
   /// The statement when rows come from it, null when they were copied.
   [[nodiscard]] sqlite3_stmt* live() const { return live_ ? statement() : nullptr; }
-  [[nodiscard]] const std::deque<std::vector<SqlValue>>& copied() const { return copied_; }
+  [[nodiscard]] const RowBuffer& copied() const { return copied_; }
   [[nodiscard]] const std::shared_ptr<const std::vector<std::string>>& names() const {
     return names_;
   }
-  [[nodiscard]] std::uint64_t rowsRead() const;
-  [[nodiscard]] std::uint64_t rowsWritten() const { return rowsWritten_; }
+  [[nodiscard]] RowCounts counts() const;
+
+  // For the connection.
+  [[nodiscard]] RunCounters& counters() { return counters_; }
+  /// The statement starts over.
+  void discardCounters();
 
  private:
   friend class Connection;
+  int step();
   void readNames();
   void letGo();
+  RunCounters currentCounters() const;
+  void settle() const;
+  RowCounts settled(RowCounts counts) const;
+  [[nodiscard]] bool mayBeHalfDone(const SqlError& error) const;
+  [[noreturn]] void fail(int result);
 
-  Connection* connection_;
-  std::shared_ptr<Prepared> prepared_;
-  bool live_ = false;  ///< The statement stands on the row to be taken next.
-  std::deque<std::vector<SqlValue>> copied_;
+  Connection* connection_;                      ///< Null once the connection is gone.
+  mutable std::shared_ptr<Prepared> prepared_;  ///< Kept until the counts have been asked for.
+  bool running_ = true;                         ///< The statement is ours.
+  bool live_ = false;                           ///< It stands on the row to be taken next.
+  RowBuffer copied_;
   std::shared_ptr<const std::vector<std::string>> names_;
   std::string canceled_;
-  std::uint64_t rowsRead_ = 0;
-  std::uint64_t rowsWritten_ = 0;
-  CursorState* previous_ = nullptr;  ///< In the connection's list of live cursors.
+  RunCounters counters_;
+  mutable std::optional<RowCounts> counts_;
+  std::uint64_t cpuNs_ = 0;          ///< What it took outside of any CpuBudget, about.
+  CursorState* previous_ = nullptr;  ///< In the connection's list.
   CursorState* next_ = nullptr;
 };
 

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "engine/base/mutant.h"
+
 namespace cairn::sql {
 
 namespace {
@@ -33,14 +35,14 @@ std::unique_ptr<File> PageFiles::openForReading(SpaceId space) {
 File& PageFiles::Writer::file(SpaceId space) {
   if (file_ && current_ == space) return *file_;
   std::string path = files_.path(space);
-  if (!files_.fileSystem_.exists(path)) {
-    std::string directory = files_.directoryOf(space);
-    if (!files_.fileSystem_.exists(directory)) {
-      files_.fileSystem_.createDirectory(directory);
-      madeDirectory_ = true;
-    }
-    directories_.insert(directory);
+  std::string directory = files_.directoryOf(space);
+  bool missing = !files_.fileSystem_.exists(path);
+  if (missing && !files_.fileSystem_.exists(directory)) {
+    files_.fileSystem_.createDirectory(directory);
+    files_.unsynced_.insert(files_.directory_);
   }
+  if (files_.firstBatch_) files_.unsynced_.insert(files_.directory_);
+  if (missing || files_.firstBatch_) files_.unsynced_.insert(directory);
   file_ = files_.fileSystem_.open(path, {.write = true, .create = true});
   current_ = space;
   touched_.insert(space);
@@ -50,16 +52,21 @@ File& PageFiles::Writer::file(SpaceId space) {
 void PageFiles::Writer::sync() {
   file_.reset();
   current_ = SpaceId();
-  if (touched_.size() > kSyncEachUpTo) {
+  if (mutantActive(Mutant::kPagesUnsynced)) {
+    // Left to the kernel.
+  } else if (touched_.size() > kSyncEachUpTo) {
     files_.fileSystem_.syncFileSystem(files_.directory_);
   } else {
     for (SpaceId space : touched_)
       files_.fileSystem_.open(files_.path(space), {.write = true})->syncData();
-    for (const std::string& directory : directories_) files_.fileSystem_.syncDirectory(directory);
-    if (madeDirectory_) files_.fileSystem_.syncDirectory(files_.directory_);
+    for (const std::string& directory : files_.unsynced_) {
+      if (!mutantActive(Mutant::kPageDirectoryUnsynced))
+        files_.fileSystem_.syncDirectory(directory);
+    }
   }
+  files_.unsynced_.clear();
+  files_.firstBatch_ = false;
   touched_.clear();
-  directories_.clear();
 }
 
 void PageFiles::remove(SpaceId space) { fileSystem_.unlink(path(space)); }

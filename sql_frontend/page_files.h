@@ -38,8 +38,6 @@ class PageFiles {
     SpaceId current_;
     std::unique_ptr<File> file_;
     std::set<SpaceId> touched_;
-    std::set<std::string> directories_;
-    bool madeDirectory_ = false;
   };
 
   /// Fine if there is none. Not durable by itself: a file that comes back belongs to no object and
@@ -51,6 +49,10 @@ class PageFiles {
 
   FileSystem& fileSystem_;
   std::string directory_;
+  // The writer's: directories with entries that may not be durable, which includes those of a
+  // batch that failed and is repeated. What a process that died has left is in the first batch.
+  std::set<std::string> unsynced_;
+  bool firstBatch_ = true;
 };
 
 }  // namespace cairn::sql

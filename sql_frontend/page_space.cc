@@ -1,7 +1,10 @@
 #include "sql_frontend/page_space.h"
 
 #include <algorithm>
+#include <cairn/error.h>
 #include <cstring>
+
+#include <fmt/format.h>
 
 #include "engine/base/commit_record.h"
 
@@ -22,18 +25,33 @@ void PageSpace::readCommitted(std::uint32_t number, char* out) {
     std::memcpy(out, found->second.image.get(), kPageBytes);
     return;
   }
+  if (base_) return base_(number, out);
   std::size_t got = 0;
-  if (number <= fileReadable_) {
+  if (number <= fileReadable()) {
     if (!file_) file_ = files_.openForReading(space_);
     if (file_) got = file_->read(std::uint64_t{number - 1} * kPageBytes, {out, kPageBytes});
   }
   std::memset(out + got, 0, kPageBytes - got);
 }
 
+void PageSpace::adopt(std::uint32_t number, const char* bytes) {
+  Committed& page = overlay_[number];
+  if (page.image) return;
+  page.image = std::make_unique_for_overwrite<char[]>(kPageBytes);
+  std::memcpy(page.image.get(), bytes, kPageBytes);
+}
+
 void PageSpace::write(std::uint32_t number, const char* bytes) {
-  Image& image = pending_[number];
-  if (!image) image = std::make_unique_for_overwrite<char[]>(kPageBytes);
-  std::memcpy(image.get(), bytes, kPageBytes);
+  auto found = pending_.find(number);
+  if (found == pending_.end()) {
+    if ((pending_.size() + 1) * kPageBytes > pendingBytesMax_) {
+      throw Error(
+          ErrorCode::kLimitExceeded,
+          fmt::format("a transaction that changes more than {} bytes of pages", pendingBytesMax_));
+    }
+    found = pending_.emplace(number, std::make_unique_for_overwrite<char[]>(kPageBytes)).first;
+  }
+  std::memcpy(found->second.get(), bytes, kPageBytes);
   pages_ = std::max(pages_, number);
 }
 
@@ -74,8 +92,9 @@ void PageSpace::collect(Buffer& ops) {
 void PageSpace::commit(Lsn lsn) {
   if (pages_ < committedPages_) {
     std::erase_if(overlay_, [&](const auto& entry) { return entry.first > pages_; });
-    fileReadable_ = std::min(fileReadable_, pages_);
-    cutLsn_ = lsn;
+    // A later cut that takes as much makes an earlier one pointless.
+    while (!cuts_.empty() && cuts_.back().pages >= pages_) cuts_.pop_back();
+    cuts_.push_back({lsn, pages_});
   }
   for (auto& [number, image] : pending_) overlay_[number] = {lsn, std::move(image)};
   pending_.clear();
@@ -91,13 +110,13 @@ void PageSpace::discard() {
 
 void PageSpace::dropThrough(Lsn lsn, std::uint32_t filePages) {
   std::erase_if(overlay_, [&](const auto& entry) { return entry.second.lsn <= lsn; });
+  std::erase_if(cuts_, [&](const Cut& cut) { return cut.lsn <= lsn; });
   filePages_ = filePages;
-  if (cutLsn_ <= lsn) {
-    cutLsn_ = Lsn();
-    fileReadable_ = filePages;
-  } else {
-    fileReadable_ = std::min(fileReadable_, filePages);
-  }
+}
+
+// Pages of the file beyond this were cut off by a commit that the file does not hold yet.
+std::uint32_t PageSpace::fileReadable() const {
+  return cuts_.empty() ? filePages_ : std::min(filePages_, cuts_.front().pages);
 }
 
 }  // namespace cairn::sql

@@ -4,9 +4,11 @@
 
 #include <cairn/types.h>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <unordered_map>
+#include <vector>
 
 #include "engine/base/buffer.h"
 #include "sql_frontend/page_delta.h"
@@ -21,7 +23,6 @@ class PageSpace {
       : files_(files),
         space_(space),
         filePages_(filePages),
-        fileReadable_(filePages),
         committedPages_(filePages),
         pages_(filePages) {}
 
@@ -32,10 +33,20 @@ class PageSpace {
   /// The object got its space only with this commit.
   void assign(SpaceId space) { space_ = space; }
 
+  /// For views of the past: pages that were not adopted come from here instead of the file, which
+  /// may be newer.
+  using ReadBase = std::function<void(std::uint32_t number, char* out)>;
+  void readBaseFrom(ReadBase base) { base_ = std::move(base); }
+  /// A committed page as it was then.
+  void adopt(std::uint32_t number, const char* bytes);
+
   /// Fills `out` with page `number` (from 1), zeros where nothing was ever written.
   void read(std::uint32_t number, char* out);
 
   // The transaction in progress.
+  /// Page images it may hold. No limit until one is set.
+  void limitPending(std::uint64_t bytes) { pendingBytesMax_ = bytes; }
+  /// Throws: kLimitExceeded.
   void write(std::uint32_t number, const char* bytes);
   void resize(std::uint32_t pages);
   [[nodiscard]] bool changed() const {
@@ -56,7 +67,7 @@ class PageSpace {
   [[nodiscard]] std::uint64_t memoryBytes() const {
     return (overlay_.size() + pending_.size()) * (kPageBytes + 64);
   }
-  [[nodiscard]] bool hasOverlay() const { return !overlay_.empty() || cutLsn_ > Lsn(); }
+  [[nodiscard]] bool hasOverlay() const { return !overlay_.empty() || !cuts_.empty(); }
 
  private:
   using Image = std::unique_ptr<char[]>;
@@ -64,17 +75,22 @@ class PageSpace {
     Lsn lsn;
     Image image;
   };
+  struct Cut {
+    Lsn lsn;
+    std::uint32_t pages;
+  };
   static constexpr std::uint32_t kNotResized = UINT32_MAX;
 
   void readCommitted(std::uint32_t number, char* out);
+  [[nodiscard]] std::uint32_t fileReadable() const;
 
   PageFiles& files_;
   SpaceId space_;
+  ReadBase base_;
   std::unique_ptr<File> file_;
   std::uint32_t filePages_;
-  std::uint32_t fileReadable_;  ///< Pages of the file beyond this were cut off by a commit the file
-                                ///< does not hold yet.
-  Lsn cutLsn_;                  ///< That commit.
+  std::vector<Cut> cuts_;  ///< Commits that shrank it and that the file does not hold yet: later
+                           ///< ones left more pages.
   std::uint32_t committedPages_;
   std::unordered_map<std::uint32_t, Committed> overlay_;
 
@@ -82,6 +98,7 @@ class PageSpace {
   std::uint32_t lowest_ = kNotResized;  ///< Fewest pages it ever had: what lies beyond and was not
                                         ///< written since is zero.
   std::map<std::uint32_t, Image> pending_;
+  std::uint64_t pendingBytesMax_ = UINT64_MAX;
 };
 
 }  // namespace cairn::sql

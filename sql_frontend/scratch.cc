@@ -13,8 +13,8 @@ namespace cairn::sql {
 namespace {
 
 constexpr std::string_view kMagic = "CAIRNSCR";
-constexpr std::uint32_t kVersion = 1;
-constexpr std::size_t kHeaderBytes = 48;
+constexpr std::uint32_t kVersion = 2;
+constexpr std::size_t kHeaderBytes = 72;
 constexpr std::uint64_t kBodyAt = 4096;
 // Checksums and writes go chunk by chunk; a chunk ends between two entries.
 constexpr std::size_t kChunkBytes = std::size_t{1} << 20;
@@ -30,12 +30,12 @@ struct Scratch::Header {
   Lsn lsn;
   std::uint64_t bodyBytes = 0;
   std::uint64_t bodyChecksum = 0;
+  Note note;
 };
 
 Scratch::Writer::Writer(Scratch& scratch, Lsn lsn)
     : scratch_(scratch),
       lsn_(lsn),
-      isNew_(!scratch.fileSystem_.exists(scratch.path_)),
       file_(scratch.fileSystem_.open(scratch.path_, {.write = true, .create = true})),
       offset_(kBodyAt),
       checksum_(scratch.seed_) {}
@@ -63,20 +63,42 @@ void Scratch::Writer::flush() {
 }
 
 // The header goes out together with the body: it only passes when all of the body is there too.
-void Scratch::Writer::finish() {
+void Scratch::Writer::finish(const Note& note) {
   flush();
-  std::string header(kMagic);
+  std::string header(mutantActive(Mutant::kScratchNotWritten) ? "no scratch" : kMagic);
   putFixed<std::uint32_t>(header, kVersion);
   putFixed<std::uint32_t>(header, kHeaderBytes);
   putFixed<std::uint64_t>(header, lsn_.value());
   putFixed<std::uint64_t>(header, offset_ - kBodyAt);
   putFixed<std::uint64_t>(header, checksum_);
+  for (std::uint64_t number : {note.first, note.second, note.third})
+    putFixed<std::uint64_t>(header, number);
   putFixed<std::uint64_t>(header, checksum64(header, scratch_.seed_));
   file_->write(0, header);
   if (mutantActive(Mutant::kScratchUnsynced)) return;
   file_->syncData();
-  if (isNew_)
-    scratch_.fileSystem_.syncDirectory(scratch_.path_.substr(0, scratch_.path_.rfind('/')));
+  scratch_.syncEntry();
+}
+
+void Scratch::dropTorn(Lsn stored) {
+  if (!fileSystem_.exists(path_)) return;
+  std::unique_ptr<File> file = fileSystem_.open(path_, {.write = true});
+  std::optional<Header> header = readHeader(*file);
+  if (!header || header->lsn <= stored) return;
+  file->truncate(0);
+  file->syncData();
+}
+
+void Scratch::makeDurable() {
+  fileSystem_.open(path_, {.write = true})->syncData();
+  syncEntry();
+}
+
+// A file that is there may have been made by a process that died before it came to this.
+void Scratch::syncEntry() {
+  if (entryDurable_) return;
+  fileSystem_.syncDirectory(path_.substr(0, path_.rfind('/')));
+  entryDurable_ = true;
 }
 
 std::optional<Scratch::Header> Scratch::readHeader(File& file) {
@@ -90,12 +112,14 @@ std::optional<Scratch::Header> Scratch::readHeader(File& file) {
   header.lsn = Lsn(in.fixed<std::uint64_t>("LSN"));
   header.bodyBytes = in.fixed<std::uint64_t>("body size");
   header.bodyChecksum = in.fixed<std::uint64_t>("body checksum");
+  for (std::uint64_t* number : {&header.note.first, &header.note.second, &header.note.third})
+    *number = in.fixed<std::uint64_t>("note");
   std::uint64_t own = in.fixed<std::uint64_t>("checksum");
   if (own != checksum64({bytes.data(), kHeaderBytes - 8}, seed_)) return std::nullopt;
   return header;
 }
 
-std::optional<Lsn> Scratch::completeThrough() {
+std::optional<Scratch::Complete> Scratch::complete() {
   if (!fileSystem_.exists(path_)) return std::nullopt;
   std::unique_ptr<File> file = fileSystem_.open(path_, {});
   std::optional<Header> header = readHeader(*file);
@@ -120,7 +144,20 @@ std::optional<Lsn> Scratch::completeThrough() {
     checksum = checksum64(chunk.view(0, end), checksum);
     at += end;
   }
-  return checksum == header->bodyChecksum ? std::optional(header->lsn) : std::nullopt;
+  if (checksum != header->bodyChecksum && !mutantActive(Mutant::kScratchChecksumUnchecked))
+    return std::nullopt;
+  return Complete{header->lsn, header->note};
+}
+
+// The header is written before any SQLite file is, and stays.
+Lsn Scratch::begunThrough() {
+  if (!fileSystem_.exists(path_)) return {};
+  std::unique_ptr<File> file = fileSystem_.open(path_, {});
+  std::string magic(kMagic.size(), '\0');
+  if (file->read(0, magic) < magic.size() || magic != kMagic) return {};
+  std::optional<Header> header = readHeader(*file);
+  // One that does not hold is just being written.
+  return header ? header->lsn : Lsn(UINT64_MAX);
 }
 
 void Scratch::apply(PageFiles& files) {
@@ -151,7 +188,7 @@ void Scratch::apply(PageFiles& files) {
 void Scratch::shrink(std::uint64_t keepBytes) {
   if (!fileSystem_.exists(path_)) return;
   std::unique_ptr<File> file = fileSystem_.open(path_, {.write = true});
-  if (file->size() > keepBytes) file->truncate(0);
+  if (file->size() > keepBytes) file->truncate(kBodyAt);
 }
 
 }  // namespace cairn::sql

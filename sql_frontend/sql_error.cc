@@ -91,10 +91,11 @@ SqlError sqliteError(const std::string& message, int code) {
           code};
 }
 
-SqlError sqliteError(sqlite3* db, int code) {
+SqlError sqliteError(sqlite3* db, int code, std::size_t textOffset) {
   std::string message = sqlite3_errmsg(db);
   int offset = sqlite3_error_offset(db);
-  if (offset >= 0) message += fmt::format(" at offset {}", offset);
+  if (offset >= 0)
+    message += fmt::format(" at offset {}", textOffset + static_cast<std::size_t>(offset));
   return sqliteError(message, code);
 }
 

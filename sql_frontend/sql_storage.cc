@@ -80,9 +80,10 @@ std::vector<std::vector<SqlValue>> SqlCursor::toRawArray() {
 }
 
 const std::vector<std::string>& SqlCursor::columnNames() const { return *state_->names(); }
-std::uint64_t SqlCursor::rowsRead() const { return state_->rowsRead(); }
-std::uint64_t SqlCursor::rowsWritten() const { return state_->rowsWritten(); }
-bool SqlCursor::rowsReadExact() const { return false; }
+std::uint64_t SqlCursor::rowsRead() const { return state_->counts().read; }
+std::uint64_t SqlCursor::rowsWritten() const { return state_->counts().written; }
+bool SqlCursor::rowsReadExact() const { return state_->counts().readExact; }
+bool SqlCursor::rowsWrittenExact() const { return state_->counts().writtenExact; }
 
 bool SqlCursor::hasRow() const { return state_->hasRow(); }
 void SqlCursor::advance() { state_->advance(); }
@@ -107,15 +108,19 @@ void SqlCursor::checkColumns(std::size_t asked) const {
   }
 }
 
+// The typed reads look a column up once. To SQLite such a value is "unprotected": it must not be
+// used while another thread uses the connection, which the turn sees to.
 bool SqlCursor::isNull(int column) const {
-  if (sqlite3_stmt* live = state_->live()) return sqlite3_column_type(live, column) == SQLITE_NULL;
-  return std::holds_alternative<std::monostate>(valueAt(column));
+  sqlite3_stmt* live = state_->live();
+  int type = live != nullptr ? sqlite3_column_type(live, column) : state_->copied().type(column);
+  return type == SQLITE_NULL;
 }
 
 std::int64_t SqlCursor::integerAt(int column) const {
-  sqlite3_stmt* live = state_->live();
-  if (live != nullptr && sqlite3_column_type(live, column) == SQLITE_INTEGER)
-    return sqlite3_column_int64(live, column);
+  if (sqlite3_stmt* live = state_->live()) {
+    sqlite3_value* found = sqlite3_column_value(live, column);
+    if (sqlite3_value_type(found) == SQLITE_INTEGER) return sqlite3_value_int64(found);
+  }
   SqlValue value = valueAt(column);
   if (const auto* integer = std::get_if<std::int64_t>(&value)) return *integer;
   sql::throwColumnType(value, "an integer", columnNames()[static_cast<std::size_t>(column)]);
@@ -129,29 +134,31 @@ double SqlCursor::realAt(int column) const {
 }
 
 std::string_view SqlCursor::textAt(int column) const {
-  sqlite3_stmt* live = state_->live();
-  if (live != nullptr && sqlite3_column_type(live, column) == SQLITE_TEXT) {
-    const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(live, column));
-    return {text, static_cast<std::size_t>(sqlite3_column_bytes(live, column))};
-  }
-  if (live == nullptr) {
-    if (const auto* text =
-            std::get_if<std::string>(&state_->copied().front()[static_cast<std::size_t>(column)]))
-      return *text;
+  if (sqlite3_stmt* live = state_->live()) {
+    sqlite3_value* found = sqlite3_column_value(live, column);
+    if (sqlite3_value_type(found) == SQLITE_TEXT) {
+      const auto* text = reinterpret_cast<const char*>(sqlite3_value_text(found));
+      if (text == nullptr) throw std::bad_alloc();
+      return {text, static_cast<std::size_t>(sqlite3_value_bytes(found))};
+    }
+  } else if (state_->copied().type(column) == SQLITE_TEXT) {
+    return state_->copied().bytes(column);
   }
   sql::throwColumnType(valueAt(column), "text", columnNames()[static_cast<std::size_t>(column)]);
 }
 
 BytesView SqlCursor::blobAt(int column) const {
-  sqlite3_stmt* live = state_->live();
-  if (live != nullptr && sqlite3_column_type(live, column) == SQLITE_BLOB) {
-    return {static_cast<const std::byte*>(sqlite3_column_blob(live, column)),
-            static_cast<std::size_t>(sqlite3_column_bytes(live, column))};
-  }
-  if (live == nullptr) {
-    if (const auto* blob =
-            std::get_if<Bytes>(&state_->copied().front()[static_cast<std::size_t>(column)]))
-      return *blob;
+  if (sqlite3_stmt* live = state_->live()) {
+    sqlite3_value* found = sqlite3_column_value(live, column);
+    if (sqlite3_value_type(found) == SQLITE_BLOB) {
+      const auto* bytes = static_cast<const std::byte*>(sqlite3_value_blob(found));
+      auto size = static_cast<std::size_t>(sqlite3_value_bytes(found));
+      if (bytes == nullptr && size > 0) throw std::bad_alloc();
+      return {bytes, size};
+    }
+  } else if (state_->copied().type(column) == SQLITE_BLOB) {
+    std::string_view bytes = state_->copied().bytes(column);
+    return {reinterpret_cast<const std::byte*>(bytes.data()), bytes.size()};
   }
   sql::throwColumnType(valueAt(column), "bytes", columnNames()[static_cast<std::size_t>(column)]);
 }

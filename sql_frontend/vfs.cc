@@ -1,12 +1,15 @@
 #include "sql_frontend/vfs.h"
 
 #include <atomic>
+#include <cairn/error.h>
 #include <cstring>
+#include <new>
 
 #include <fmt/format.h>
 #include <sqlite3.h>
 
 #include "engine/base/check.h"
+#include "sql_frontend/temp_space.h"
 
 namespace cairn::sql {
 
@@ -14,18 +17,28 @@ namespace {
 
 thread_local std::exception_ptr vfsError;
 
-struct OpenPages {
+// An open file is either the pages of a database or a temporary file.
+struct OpenFile {
   sqlite3_file base;  // First, as SQLite demands.
   PageSpace* pages;
+  TempFile* temp;
 };
 
-PageSpace& pagesOf(sqlite3_file* file) { return *reinterpret_cast<OpenPages*>(file)->pages; }
+OpenFile& openFileOf(sqlite3_file* file) { return *reinterpret_cast<OpenFile*>(file); }
+PageSpace& pagesOf(sqlite3_file* file) { return *openFileOf(file).pages; }
+TempFile& tempOf(sqlite3_file* file) { return *openFileOf(file).temp; }
 
 // Runs `work`, turning an exception into SQLite's code for it; the cause waits in takeVfsError.
+// Passing a limit has a code of its own.
 template <typename Work>
-int guarded(int code, Work&& work) noexcept {
+int guarded(int code, int limitCode, Work&& work) noexcept {
   try {
     return work();
+  } catch (const Error& error) {
+    vfsError = std::current_exception();
+    return error.code() == ErrorCode::kLimitExceeded ? limitCode : code;
+  } catch (const std::bad_alloc&) {
+    return SQLITE_IOERR_NOMEM;
   } catch (...) {
     vfsError = std::current_exception();
     return code;
@@ -38,7 +51,7 @@ int closeFile(sqlite3_file* file) noexcept {
 }
 
 int readFile(sqlite3_file* file, void* out, int amount, sqlite3_int64 offset) noexcept {
-  return guarded(SQLITE_IOERR_READ, [&] {
+  return guarded(SQLITE_IOERR_READ, SQLITE_IOERR_READ, [&] {
     PageSpace& pages = pagesOf(file);
     auto* bytes = static_cast<char*>(out);
     auto number = static_cast<std::uint32_t>(offset / static_cast<sqlite3_int64>(kPageBytes) + 1);
@@ -61,7 +74,7 @@ int readFile(sqlite3_file* file, void* out, int amount, sqlite3_int64 offset) no
 }
 
 int writeFile(sqlite3_file* file, const void* in, int amount, sqlite3_int64 offset) noexcept {
-  return guarded(SQLITE_IOERR_WRITE, [&] {
+  return guarded(SQLITE_IOERR_WRITE, SQLITE_FULL, [&] {
     CAIRN_CHECK(amount == static_cast<int>(kPageBytes) &&
                 offset % static_cast<sqlite3_int64>(kPageBytes) == 0);
     auto number = static_cast<std::uint32_t>(offset / static_cast<sqlite3_int64>(kPageBytes) + 1);
@@ -71,7 +84,7 @@ int writeFile(sqlite3_file* file, const void* in, int amount, sqlite3_int64 offs
 }
 
 int truncateFile(sqlite3_file* file, sqlite3_int64 size) noexcept {
-  return guarded(SQLITE_IOERR_TRUNCATE, [&] {
+  return guarded(SQLITE_IOERR_TRUNCATE, SQLITE_FULL, [&] {
     pagesOf(file).resize(static_cast<std::uint32_t>(size / static_cast<sqlite3_int64>(kPageBytes)));
     return SQLITE_OK;
   });
@@ -112,18 +125,79 @@ const sqlite3_io_methods kMethods = {
     .xDeviceCharacteristics = deviceCharacteristics,
 };
 
+// ---- temporary files
+
+int closeTemp(sqlite3_file* file) noexcept {
+  delete openFileOf(file).temp;
+  return SQLITE_OK;
+}
+
+int readTemp(sqlite3_file* file, void* out, int amount, sqlite3_int64 offset) noexcept {
+  auto count = static_cast<std::size_t>(amount);
+  auto* bytes = static_cast<char*>(out);
+  std::size_t got = tempOf(file).read(static_cast<std::uint64_t>(offset), bytes, count);
+  if (got == count) return SQLITE_OK;
+  std::memset(bytes + got, 0, count - got);
+  return SQLITE_IOERR_SHORT_READ;
+}
+
+int writeTemp(sqlite3_file* file, const void* in, int amount, sqlite3_int64 offset) noexcept {
+  // Of the codes for "too much" this one fails the statement alone: for SQLITE_FULL, SQLite gives
+  // the whole transaction up.
+  return guarded(SQLITE_IOERR_WRITE, SQLITE_TOOBIG, [&] {
+    tempOf(file).write(static_cast<std::uint64_t>(offset), static_cast<const char*>(in),
+                       static_cast<std::size_t>(amount));
+    return SQLITE_OK;
+  });
+}
+
+int truncateTemp(sqlite3_file* file, sqlite3_int64 size) noexcept {
+  tempOf(file).truncate(static_cast<std::uint64_t>(size));
+  return SQLITE_OK;
+}
+
+int tempSize(sqlite3_file* file, sqlite3_int64* size) noexcept {
+  *size = static_cast<sqlite3_int64>(tempOf(file).size());
+  return SQLITE_OK;
+}
+
+const sqlite3_io_methods kTempMethods = {
+    .iVersion = 1,
+    .xClose = closeTemp,
+    .xRead = readTemp,
+    .xWrite = writeTemp,
+    .xTruncate = truncateTemp,
+    .xSync = syncFile,
+    .xFileSize = tempSize,
+    .xLock = lockFile,
+    .xUnlock = lockFile,
+    .xCheckReservedLock = checkReservedLock,
+    .xFileControl = fileControl,
+    .xSectorSize = sectorSize,
+    .xDeviceCharacteristics = deviceCharacteristics,
+};
+
 Vfs& self(sqlite3_vfs* vfs) { return *static_cast<Vfs*>(vfs->pAppData); }
 
 int openFile(sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int flags,
              int* outFlags) noexcept {
   file->pMethods = nullptr;
-  return guarded(SQLITE_CANTOPEN, [&] {
-    // Journals and temporary files stay in memory; a request for one is refused, not redirected.
-    if ((flags & SQLITE_OPEN_MAIN_DB) == 0 || name == nullptr) return SQLITE_CANTOPEN;
-    PageSpace* pages = self(vfs).find(name);
-    if (pages == nullptr) return SQLITE_CANTOPEN;
-    reinterpret_cast<OpenPages*>(file)->pages = pages;
-    file->pMethods = &kMethods;
+  return guarded(SQLITE_CANTOPEN, SQLITE_CANTOPEN, [&] {
+    OpenFile& open = openFileOf(file);
+    open.pages = nullptr;
+    open.temp = nullptr;
+    if (name == nullptr) {
+      TempSpace* space = TempSpace::current();
+      if (space == nullptr) return SQLITE_CANTOPEN;
+      open.temp = new TempFile(*space);
+      file->pMethods = &kTempMethods;
+    } else {
+      // Journals stay in memory; a request for one is refused, not redirected.
+      if ((flags & SQLITE_OPEN_MAIN_DB) == 0) return SQLITE_CANTOPEN;
+      open.pages = self(vfs).find(name);
+      if (open.pages == nullptr) return SQLITE_CANTOPEN;
+      file->pMethods = &kMethods;
+    }
     if (outFlags != nullptr) *outFlags = flags;
     return SQLITE_OK;
   });
@@ -164,7 +238,7 @@ Vfs::Vfs(const Clock& clock) : clock_(clock), vfs_(std::make_unique<sqlite3_vfs>
   static std::atomic<unsigned> count{0};
   name_ = fmt::format("cairn-{}", ++count);
   vfs_->iVersion = 2;
-  vfs_->szOsFile = sizeof(OpenPages);
+  vfs_->szOsFile = sizeof(OpenFile);
   vfs_->mxPathname = 64;
   vfs_->zName = name_.c_str();
   vfs_->pAppData = this;

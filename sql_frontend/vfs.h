@@ -1,6 +1,6 @@
 // The SQLite VFS through which every connection of an engine reads and writes: pages come from and
-// go to a PageSpace, time comes from the engine's clock, and nothing else of the file system can be
-// reached.
+// go to a PageSpace, temporary files to the connection's TempSpace, time comes from the engine's
+// clock, and nothing else of the file system can be reached.
 //
 // SQLite's own durability is switched off (journal in memory, no syncs): a transaction's pages are
 // collected when it commits and become durable with the commit record that carries them.

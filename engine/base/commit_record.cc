@@ -25,12 +25,13 @@ void appendErase(Buffer& ops, std::string_view key) {
 }
 
 void appendOp(Buffer& ops, const SetAlarmOp& op) {
-  putKind(ops, OpKind::kSetAlarm);
+  putKind(ops, op.delayMs == 0 ? OpKind::kSetAlarm : OpKind::kRetryAlarm);
   putVarint(ops, op.object.value());
   putString(ops, op.name);
   putVarint(ops, zigzag(op.time.value));
   putVarint(ops, op.attempts);
   putVarint(ops, op.backoff);
+  if (op.delayMs != 0) putVarint(ops, zigzag(op.delayMs));
 }
 
 void appendOp(Buffer& ops, const ClearAlarmOp& op) {
@@ -59,6 +60,12 @@ void appendOp(Buffer& ops, const CreateObjectOp& op) {
   putString(ops, op.name);
 }
 
+void appendOp(Buffer& ops, const LocateObjectOp& op) {
+  putKind(ops, OpKind::kLocateObject);
+  putVarint(ops, op.object.value());
+  putString(ops, op.hint);
+}
+
 void appendOp(Buffer& ops, const PointObjectOp& op) {
   putKind(ops, OpKind::kPointObject);
   putVarint(ops, op.object.value());
@@ -71,6 +78,27 @@ void appendOp(Buffer& ops, const DefineClassOp& op) {
   putVarint(ops, op.classNumber.value());
   ops.push_back(static_cast<char>(op.backend));
   putString(ops, op.name);
+}
+
+void appendOp(Buffer& ops, const ArmRestoreOp& op) {
+  putKind(ops, OpKind::kArmRestore);
+  putVarint(ops, op.object.value());
+  putString(ops, op.what);
+}
+
+void appendOp(Buffer& ops, const RestoredOp& op) {
+  putKind(ops, OpKind::kRestored);
+  putVarint(ops, op.object.value());
+  putVarint(ops, op.target.value());
+  putVarint(ops, op.armed.value());
+  putString(ops, op.what);
+}
+
+void appendOp(Buffer& ops, const LabelOp& op) {
+  putKind(ops, OpKind::kLabel);
+  putVarint(ops, op.object.value());
+  putString(ops, op.label);
+  putVarint(ops, op.lsn.value());
 }
 
 }  // namespace cairn

@@ -31,6 +31,11 @@ enum class OpKind : std::uint8_t {
       8,  ///< varint object, varint space before, varint space after (zero: the object is deleted)
   kDefineClass = 9,  ///< varint class, u8 backend, string name (empty: the class is dropped)
   kSkipped = 10,     ///< string, ignored: an op that a later one of the same commit made pointless
+  kArmRestore = 11,  ///< varint object, string what to restore at the next session (empty: nothing)
+  kRestored = 12,    ///< varint object, varint target LSN, varint LSN that armed it, string what
+  kLabel = 13,       ///< varint object, string label, varint LSN it names (zero: removed)
+  kRetryAlarm = 14,  ///< kSetAlarm's fields, then zigzag ms that retries put it off by
+  kLocateObject = 15,  ///< varint object, string location hint
 };
 
 /// The bytes of one commit while it is in memory. Built by one thread, then immutable and shared:
@@ -105,6 +110,7 @@ struct SetAlarmOp {
   UnixMillis time;
   std::uint32_t attempts;
   std::uint32_t backoff;
+  std::int64_t delayMs = 0;  ///< Not zero: kRetryAlarm.
 };
 struct ClearAlarmOp {
   ObjectNumber object;
@@ -124,6 +130,10 @@ struct CreateObjectOp {
   ClassNumber classNumber;
   std::string_view name;
 };
+struct LocateObjectOp {
+  ObjectNumber object;
+  std::string_view hint;
+};
 struct PointObjectOp {
   ObjectNumber object;
   SpaceId before;
@@ -135,14 +145,34 @@ struct DefineClassOp {
   std::string_view name;
 };
 
+struct ArmRestoreOp {
+  ObjectNumber object;
+  std::string_view what;
+};
+struct RestoredOp {
+  ObjectNumber object;
+  Lsn target;
+  Lsn armed;
+  std::string_view what;
+};
+struct LabelOp {
+  ObjectNumber object;
+  std::string_view label;
+  Lsn lsn;
+};
+
 void appendErase(Buffer& ops, std::string_view key);
 void appendOp(Buffer& ops, const SetAlarmOp& op);
 void appendOp(Buffer& ops, const ClearAlarmOp& op);
 void appendOp(Buffer& ops, const PageDeltaOp& op);
 void appendOp(Buffer& ops, const PageCountOp& op);
 void appendOp(Buffer& ops, const CreateObjectOp& op);
+void appendOp(Buffer& ops, const LocateObjectOp& op);
 void appendOp(Buffer& ops, const PointObjectOp& op);
 void appendOp(Buffer& ops, const DefineClassOp& op);
+void appendOp(Buffer& ops, const ArmRestoreOp& op);
+void appendOp(Buffer& ops, const RestoredOp& op);
+void appendOp(Buffer& ops, const LabelOp& op);
 /// Returns where the value stands.
 RecordSlice appendPut(Buffer& ops, std::string_view key, std::string_view value);
 
@@ -153,7 +183,8 @@ void visitOps(std::string_view ops, Visitor&& visitor) {
   Decoder in(ops);
   constexpr std::uint64_t kMax32 = UINT32_MAX;
   while (!in.done()) {
-    switch (static_cast<OpKind>(in.byte("op"))) {
+    auto kind = static_cast<OpKind>(in.byte("op"));
+    switch (kind) {
       case OpKind::kPut: {
         std::string_view key = in.string("put key");
         visitor(PutOp{key, in.string("put value")});
@@ -162,13 +193,15 @@ void visitOps(std::string_view ops, Visitor&& visitor) {
       case OpKind::kErase:
         visitor(EraseOp{in.string("erase key")});
         break;
-      case OpKind::kSetAlarm: {
+      case OpKind::kSetAlarm:
+      case OpKind::kRetryAlarm: {
         SetAlarmOp op{};
         op.object = ObjectNumber(in.varint("object number"));
         op.name = in.string("alarm name");
         op.time = UnixMillis{unzigzag(in.varint("alarm time"))};
         op.attempts = static_cast<std::uint32_t>(in.varint("alarm attempts", kMax32));
         op.backoff = static_cast<std::uint32_t>(in.varint("alarm backoff", kMax32));
+        if (kind == OpKind::kRetryAlarm) op.delayMs = unzigzag(in.varint("alarm delay"));
         visitor(op);
         break;
       }
@@ -200,6 +233,11 @@ void visitOps(std::string_view ops, Visitor&& visitor) {
         visitor(op);
         break;
       }
+      case OpKind::kLocateObject: {
+        ObjectNumber object(in.varint("object number"));
+        visitor(LocateObjectOp{object, in.string("location hint")});
+        break;
+      }
       case OpKind::kPointObject: {
         PointObjectOp op{};
         op.object = ObjectNumber(in.varint("object number"));
@@ -213,6 +251,28 @@ void visitOps(std::string_view ops, Visitor&& visitor) {
         op.classNumber = ClassNumber(in.varint("class number", kMax32));
         op.backend = in.byte("backend");
         op.name = in.string("class name");
+        visitor(op);
+        break;
+      }
+      case OpKind::kArmRestore: {
+        ObjectNumber object(in.varint("object number"));
+        visitor(ArmRestoreOp{object, in.string("restore")});
+        break;
+      }
+      case OpKind::kRestored: {
+        RestoredOp op{};
+        op.object = ObjectNumber(in.varint("object number"));
+        op.target = Lsn(in.varint("target LSN"));
+        op.armed = Lsn(in.varint("arming LSN"));
+        op.what = in.string("restore");
+        visitor(op);
+        break;
+      }
+      case OpKind::kLabel: {
+        LabelOp op{};
+        op.object = ObjectNumber(in.varint("object number"));
+        op.label = in.string("label");
+        op.lsn = Lsn(in.varint("LSN"));
         visitor(op);
         break;
       }

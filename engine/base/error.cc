@@ -34,6 +34,8 @@ std::string_view errorCodeName(ErrorCode code) {
       return "canceled";
     case ErrorCode::kDamaged:
       return "damaged";
+    case ErrorCode::kDigestMismatch:
+      return "digest_mismatch";
     case ErrorCode::kForeign:
       return "foreign";
     case ErrorCode::kIo:

@@ -1,6 +1,6 @@
 // Deliberately broken variants of the engine, so that the crash campaigns can prove that they would
-// notice (tests/README.md has the table). Compiled into test builds only (CAIRN_MUTANTS); elsewhere
-// `mutantActive` is the constant false.
+// notice (tests/support/mutants.cc says what is wrong with each). Compiled into test builds only
+// (CAIRN_MUTANTS); elsewhere `mutantActive` is the constant false.
 #pragma once
 
 #include <string_view>
@@ -13,8 +13,51 @@ namespace cairn {
 
 enum class Mutant : int {
   kNone = 0,
-  kJournalChainUnchecked,  ///< Recovery follows blocks without comparing their chain.
-  kScratchUnsynced,  ///< A round overwrites SQLite pages before their saved images are durable.
+  kJournalUnsynced,
+  kJournalChainUnchecked,
+  kJournalChecksumUnchecked,
+  kJournalAcknowledgedEarly,
+  kJournalGroupOverstated,
+  kJournalFailureIgnored,
+  kJournalRecycledEarly,
+  kJournalDirectoryUnsynced,
+  kJournalNumbersReused,
+  kJournalPieceKept,
+  kJournalTimeUnclamped,
+  kScratchUnsynced,
+  kScratchNotWritten,
+  kScratchChecksumUnchecked,
+  kScratchIgnored,
+  kPagesUnsynced,
+  kPageDirectoryUnsynced,
+  kPagesAfterStore,
+  kStoreUnsyncedAtOpen,
+  kDeltaChecksumUnchecked,
+  kCutTooHigh,
+  kCutTooLow,
+  kOverlayDroppedEarly,
+  kAlarmQueueKeepsOld,
+  kLongKeyBucketLost,
+  kChangeLogUnsynced,
+  kChangeLogDirectoryUnsynced,
+  kChangeLogEndForgotten,
+  kCreatedKeyNotUndone,
+  kCutPagesNotUndone,
+  kAlarmNotUndone,
+  kDroppedSpaceSweptEarly,
+  kUndoNewestWins,
+  kUndoOneCommitShort,
+  kRunsOneCommitLate,
+  kRestoreKeepsAlarm,
+  kArmedForgotten,
+  kLabelNotRemoved,
+  kBuiltPagesUnsynced,
+  kHistoryDroppedEarly,
+  kSegmentUnlinkedFirst,
+  kRollbackKeepsKeys,
+  kRollbackKeepsRecord,
+  kRollbackKeepsAlarm,
+  kFailedTurnKeepsPages,
 };
 
 #ifdef CAIRN_MUTANTS

@@ -28,6 +28,12 @@ constexpr mode_t kDirectoryMode = 0700;
   throw Error(code, fmt::format("{} {}: {}", call, path, std::strerror(error)));
 }
 
+// Whatever the reason, bytes that were taken over before may be gone: not even a full disk is
+// something that one could wait out.
+[[noreturn]] void failSync(const char* call, const std::string& path, int error) {
+  throw Error(ErrorCode::kIo, fmt::format("{} {}: {}", call, path, std::strerror(error)));
+}
+
 class Descriptor {
  public:
   explicit Descriptor(int fd) : fd_(fd) {}
@@ -85,7 +91,7 @@ class PosixFile final : public File {
   }
 
   void syncData() override {
-    if (::fdatasync(descriptor_.get()) != 0) fail("fdatasync", path_, errno);
+    if (::fdatasync(descriptor_.get()) != 0) failSync("fdatasync", path_, errno);
   }
 
   std::uint64_t size() override {
@@ -163,12 +169,12 @@ class PosixFileSystem final : public FileSystem {
 
   void syncDirectory(const std::string& path) override {
     Descriptor directory = openDirectory(path);
-    if (::fsync(directory.get()) != 0) fail("fsync", path, errno);
+    if (::fsync(directory.get()) != 0) failSync("fsync", path, errno);
   }
 
   void syncFileSystem(const std::string& path) override {
     Descriptor directory = openDirectory(path);
-    if (::syncfs(directory.get()) != 0) fail("syncfs", path, errno);
+    if (::syncfs(directory.get()) != 0) failSync("syncfs", path, errno);
   }
 
   void rename(const std::string& from, const std::string& to) override {

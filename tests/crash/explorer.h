@@ -7,13 +7,10 @@
 
 namespace cairn::test {
 
-/// What is taken out of the engine, to show that the explorer would notice.
-enum class Sabotage { kNone, kNoJournalSync, kNoScratch, kNoChainCheck };
-
 struct ExploreOptions {
   std::uint64_t states = 5'000;
   std::uint64_t seed = 1;
-  Sabotage sabotage = Sabotage::kNone;
+  std::uint64_t firstWorkload = 0;  ///< Those before it are left out.
   bool stopAtFirst = false;
   bool verbose = false;
 };

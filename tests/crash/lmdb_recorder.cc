@@ -1,5 +1,6 @@
 #include "tests/crash/lmdb_recorder.h"
 
+#include <cerrno>
 #include <fcntl.h>
 #include <map>
 #include <mutex>
@@ -26,6 +27,7 @@ using Kind = DiskEvent::Kind;
 
 std::mutex mutex;
 std::map<std::string, DiskLog*> watched;
+std::function<int(LmdbCall)> beforeCall;
 
 struct Target {
   DiskLog& log;
@@ -55,6 +57,19 @@ void recordWrite(int fd, const Target& target, std::uint64_t offset, std::string
   if (synced) target.log.append({Kind::kSync, target.inode, 0, {}, {}, {}});
 }
 
+// Whether the call is to fail; errno says how.
+bool fails(int fd, LmdbCall call) {
+  if (!beforeCall) return false;
+  std::optional<Target> target = targetOf(fd);
+  if (!target) return false;
+  int error = beforeCall(call);
+  if (error == 0) return false;
+  if (call == LmdbCall::kSync)
+    target->log.append({Kind::kSyncFailed, target->inode, 0, {}, {}, {}});
+  errno = error;
+  return true;
+}
+
 void recordSync(int fd) {
   if (std::optional<Target> target = targetOf(fd)) {
     target->log.append({Kind::kSync, target->inode, 0, {}, {}, {}});
@@ -68,6 +83,8 @@ WatchLmdb::WatchLmdb(std::string root, DiskLog& log) : root_(std::move(root)) {
   watched[root_] = &log;
 }
 
+void setLmdbHook(std::function<int(LmdbCall)> hook) { beforeCall = std::move(hook); }
+
 WatchLmdb::~WatchLmdb() {
   std::lock_guard lock(mutex);
   watched.erase(root_);
@@ -78,6 +95,7 @@ WatchLmdb::~WatchLmdb() {
 extern "C" {
 
 ssize_t __wrap_pwrite(int fd, const void* bytes, size_t size, off_t offset) {
+  if (cairn::test::fails(fd, cairn::test::LmdbCall::kWrite)) return -1;
   ssize_t result = __real_pwrite(fd, bytes, size, offset);
   if (result > 0) {
     if (auto target = cairn::test::targetOf(fd)) {
@@ -90,6 +108,7 @@ ssize_t __wrap_pwrite(int fd, const void* bytes, size_t size, off_t offset) {
 }
 
 ssize_t __wrap_writev(int fd, const iovec* pieces, int count) {
+  if (cairn::test::fails(fd, cairn::test::LmdbCall::kWrite)) return -1;
   off_t offset = ::lseek(fd, 0, SEEK_CUR);
   ssize_t result = __real_writev(fd, pieces, count);
   if (result > 0) {
@@ -105,12 +124,14 @@ ssize_t __wrap_writev(int fd, const iovec* pieces, int count) {
 }
 
 int __wrap_fdatasync(int fd) {
+  if (cairn::test::fails(fd, cairn::test::LmdbCall::kSync)) return -1;
   int result = __real_fdatasync(fd);
   if (result == 0) cairn::test::recordSync(fd);
   return result;
 }
 
 int __wrap_fsync(int fd) {
+  if (cairn::test::fails(fd, cairn::test::LmdbCall::kSync)) return -1;
   int result = __real_fsync(fd);
   if (result == 0) cairn::test::recordSync(fd);
   return result;
@@ -121,6 +142,7 @@ int __wrap_msync(void* address, size_t length, int flags) {
 }
 
 int __wrap_ftruncate(int fd, off_t size) {
+  if (cairn::test::fails(fd, cairn::test::LmdbCall::kTruncate)) return -1;
   int result = __real_ftruncate(fd, size);
   if (result == 0) {
     if (auto target = cairn::test::targetOf(fd)) {

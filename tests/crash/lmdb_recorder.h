@@ -4,6 +4,7 @@
 // log.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "tests/support/disk_log.h"
@@ -21,5 +22,10 @@ class WatchLmdb {
  private:
   std::string root_;
 };
+
+/// Called before each call that changes or syncs a watched LMDB file; what it returns, unless it is
+/// zero, is the errno with which the call fails. Set it while nothing is being written.
+enum class LmdbCall { kWrite, kSync, kTruncate };
+void setLmdbHook(std::function<int(LmdbCall)> hook);
 
 }  // namespace cairn::test

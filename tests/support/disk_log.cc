@@ -88,6 +88,16 @@ DiskLog::DiskLog(DiskImage image) : base_(std::move(image)) {
   baseInodes_ = inodes_;
 }
 
+DiskLog::DiskLog(const DiskLog& other, std::size_t events)
+    : events_(other.events_.begin(), other.events_.begin() + static_cast<std::ptrdiff_t>(events)),
+      inodes_(other.baseInodes_),
+      nextInode_(other.nextInode_),
+      base_(other.base_),
+      baseInodes_(other.baseInodes_) {
+  std::set<std::string> directories;
+  for (const DiskEvent& event : events_) applyEntry(inodes_, directories, event);
+}
+
 std::uint32_t DiskLog::inodeOf(const std::string& path) {
   std::lock_guard lock(mutex_);
   auto [found, added] = inodes_.try_emplace(path, nextInode_);
@@ -109,6 +119,29 @@ void DiskLog::append(DiskEvent event) {
     if (inodes_.erase(event.path) == 0) return;
   }
   events_.push_back(std::move(event));
+}
+
+std::string DiskLog::contentAfter(AfterFailedSync how, const std::string& path) const {
+  std::lock_guard lock(mutex_);
+  std::string durable;
+  if (auto base = base_.files.find(path); base != base_.files.end()) durable = base->second;
+  std::vector<const DiskEvent*> pending;
+  auto inode = inodes_.find(path);
+  for (const DiskEvent& event : events_) {
+    bool everything = event.kind == Kind::kSyncAll;
+    if (inode == inodes_.end() || (event.inode != inode->second && !everything)) continue;
+    if (event.kind == Kind::kWrite || event.kind == Kind::kTruncate) pending.push_back(&event);
+    if (event.kind != Kind::kSync && !everything) continue;
+    for (const DiskEvent* done : pending) applyData(durable, *done);
+    pending.clear();
+  }
+  if (how == AfterFailedSync::kOldData) return durable;
+  for (const DiskEvent* event : pending) {
+    DiskEvent seen = *event;
+    if (how == AfterFailedSync::kZeros) seen.bytes.assign(seen.bytes.size(), '\0');
+    applyData(durable, seen);
+  }
+  return durable;
 }
 
 void DiskLog::mark(std::uint64_t value) { append({Kind::kMark, 0, value, {}, {}, {}}); }
@@ -157,6 +190,21 @@ void CrashDisk::apply(std::size_t number) {
     case Kind::kSync:
       syncFile(files_[event.inode]);
       break;
+    case Kind::kSyncFailed: {
+      // The kernel counts the pages as clean from now on (RELIABILITY.md): no later sync writes
+      // them.
+      FileState& file = files_[event.inode];
+      std::mt19937_64 random(number);
+      for (std::size_t pending : file.pending) {
+        if (events_[pending].kind == Kind::kWrite) {
+          applyTorn(file.durable, events_[pending], 4096, random);
+        } else if ((random() & 1) != 0) {
+          applyData(file.durable, events_[pending]);
+        }
+      }
+      file.pending.clear();
+      break;
+    }
     case Kind::kSyncAll:
       for (auto& [inode, file] : files_) syncFile(file);
       for (std::size_t pending : pendingEntries_)

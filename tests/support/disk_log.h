@@ -24,6 +24,7 @@ struct DiskEvent {
     kDurableWrite,  ///< the same, durable when it returns
     kTruncate,      ///< to offset bytes
     kSync,          ///< of the file
+    kSyncFailed,    ///< of the file: what was not durable is kept or lost now, whatever follows
     kCreate,        ///< path
     kRename,        ///< path to target
     kUnlink,        ///< path
@@ -40,12 +41,19 @@ struct DiskEvent {
   std::string target;
 };
 
+/// What reads see after a sync failed: the kernel counts the pages as clean, and what they hold
+/// depends on the file system.
+enum class AfterFailedSync { kNewData, kOldData, kZeros };
+
 /// Thread-safe.
 class DiskLog {
  public:
   DiskLog() = default;
   /// The disk holds `image`, all of it durable, before the first event.
   explicit DiskLog(DiskImage image);
+  /// Goes on where the first `events` events of another log end: the process died there, the
+  /// machine did not, and what was not durable still is not.
+  DiskLog(const DiskLog& other, std::size_t events);
 
   /// The inode of the file at `path`; a new one, with a kCreate event, if the log does not know the
   /// path.
@@ -54,6 +62,8 @@ class DiskLog {
   void mark(std::uint64_t value);
 
   [[nodiscard]] std::size_t size() const;
+  /// What reading the file gives when its sync has just failed.
+  [[nodiscard]] std::string contentAfter(AfterFailedSync how, const std::string& path) const;
   /// Only once nothing is appended any more.
   [[nodiscard]] const std::vector<DiskEvent>& events() const { return events_; }
   [[nodiscard]] const DiskImage& base() const { return base_; }

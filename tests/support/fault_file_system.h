@@ -1,10 +1,12 @@
 // Fails chosen calls of the file system below it.
 #pragma once
 
-#include <atomic>
+#include <algorithm>
 #include <cairn/error.h>
 #include <cairn/file_system.h>
 #include <functional>
+#include <memory>
+#include <mutex>
 #include <string>
 
 namespace cairn::test {
@@ -22,15 +24,29 @@ enum class Call {
   kUnlink
 };
 
+/// Thrown by a hook on kWrite: so many bytes are written, then the call fails.
+struct CutShort {
+  std::size_t bytes;
+  ErrorCode code;
+};
+
 class FaultFileSystem final : public FileSystem {
  public:
   /// Called before each call; throwing is the fault.
   using Hook = std::function<void(Call, const std::string& path)>;
 
   explicit FaultFileSystem(FileSystem& inner) : inner_(inner) {}
-  void setHook(Hook hook) { hook_ = std::move(hook); }
+  void setHook(Hook hook) {
+    std::lock_guard lock(mutex_);
+    hook_ = std::make_shared<const Hook>(std::move(hook));
+  }
   void check(Call call, const std::string& path) const {
-    if (hook_) hook_(call, path);
+    std::shared_ptr<const Hook> hook;
+    {
+      std::lock_guard lock(mutex_);
+      hook = hook_;
+    }
+    if (hook && *hook) (*hook)(call, path);
   }
 
   std::unique_ptr<File> open(const std::string& path, const OpenOptions& options) override;
@@ -61,7 +77,8 @@ class FaultFileSystem final : public FileSystem {
 
  private:
   FileSystem& inner_;
-  Hook hook_;
+  mutable std::mutex mutex_;
+  std::shared_ptr<const Hook> hook_;
 };
 
 class FaultFile final : public File {
@@ -74,7 +91,14 @@ class FaultFile final : public File {
     return inner_->read(offset, out);
   }
   void write(std::uint64_t offset, std::string_view bytes) override {
-    owner_.check(Call::kWrite, path_);
+    try {
+      owner_.check(Call::kWrite, path_);
+    } catch (const CutShort& cut) {
+      std::size_t written = std::min(cut.bytes, bytes.size()) / 4096 * 4096;
+      if (written > 0) inner_->write(offset, bytes.substr(0, written));
+      throw Error(cut.code, "write " + path_ + ": injected, " + std::to_string(written) + " of " +
+                                std::to_string(bytes.size()) + " bytes were written");
+    }
     inner_->write(offset, bytes);
   }
   void syncData() override {

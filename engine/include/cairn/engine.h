@@ -13,6 +13,7 @@
 #pragma once
 
 #include <cairn/error.h>
+#include <cairn/histogram.h>
 #include <cairn/options.h>
 #include <cairn/storage.h>
 #include <cairn/types.h>
@@ -31,6 +32,7 @@
 namespace cairn {
 
 class EngineCore;
+class History;
 class ObjectState;
 
 /// A reference to an object of an open engine. Cheap to copy. The object need not exist: its first
@@ -88,7 +90,8 @@ struct ObjectInfo {
   Lsn created;
   Lsn lastCommit;
   StorageSize size;
-  std::optional<UnixMillis> alarm;
+  std::string locationHint;         ///< That its first call gave; empty: none.
+  std::optional<UnixMillis> alarm;  ///< When the one without a name is due, retries included.
 };
 
 struct ClassInfo {
@@ -103,6 +106,8 @@ struct EngineStats {
   std::uint64_t journalRawBytes = 0;
   std::uint64_t journalWrittenBytes = 0;
   std::uint64_t journalLiveBytes = 0;
+  Histogram groupCommits;    ///< Commits of one block.
+  Histogram journalWriteNs;  ///< Write and sync of one block.
   std::uint64_t rounds = 0;
   std::uint64_t roundKeys = 0;
   std::uint64_t roundPages = 0;
@@ -111,9 +116,15 @@ struct EngineStats {
   std::uint64_t openObjects = 0;
   std::uint64_t openConnections = 0;
   std::uint64_t storeBytes = 0;
-  Lsn lastLsn;     ///< Numbered.
-  Lsn durableLsn;  ///< Acknowledged.
-  Lsn storedLsn;   ///< In the stores.
+  std::uint64_t historyBytes = 0;  ///< Written to the change log since the engine was opened.
+  std::uint64_t historyStoredBytes = 0;
+  std::uint64_t historyExpiredBytes = 0;  ///< Dropped for their age since the engine was opened.
+  std::uint64_t historyCutBytes = 0;      ///< Dropped early, for EngineOptions::historyBytesMax.
+  Lsn historyFrom;                        ///< States from here on can be brought back.
+  UnixMillis historyFromTime;             ///< Of that commit.
+  Lsn lastLsn;                            ///< Numbered.
+  Lsn durableLsn;                         ///< Acknowledged.
+  Lsn storedLsn;                          ///< In the stores.
 };
 
 /// What opening found and did.
@@ -124,6 +135,9 @@ struct RecoveryReport {
   bool scratchApplied = false;
   std::optional<std::string>
       tornTail;  ///< Where a write was cut off; nothing acknowledged was in it.
+  /// Opened for reading only: LSNs that were durable but not in the stores when the wait for them
+  /// ended.
+  std::uint64_t commitsNotSeen = 0;
 };
 
 class Engine {
@@ -131,6 +145,14 @@ class Engine {
   /// Opens the root, creating it if it is missing, and recovers what an earlier end left
   /// unfinished. Throws: kBusy naming the process that holds it; kDamaged, kForeign, kIo, kNoSpace.
   static std::unique_ptr<Engine> open(const EngineOptions& options);
+  /// Opens a root to look at it while another process has it. Nothing is written and nobody is held
+  /// up; objects, sizes and history are as the owner's last checkpoint round left them, kept
+  /// consistent while more rounds run. Waits up to 15 s for the stores to reach what was durable
+  /// when it was called; `recovery().commitsNotSeen` says what was missing then. Turns throw
+  /// kUnsupported. Throws: kNotFound, kDamaged, kForeign, kIo. Its calls throw kBusy when a round
+  /// of the owner does not end, e.g. because the owner was killed in it: opening the root then
+  /// recovers it.
+  static std::unique_ptr<Engine> openReadOnly(const EngineOptions& options);
   /// Closes, if `close` was not called.
   ~Engine();
 
@@ -156,9 +178,13 @@ class Engine {
   auto turn(const ObjectRef& object, Work&& work) {
     using Result = std::invoke_result_t<Work, Storage&>;
     if constexpr (std::is_void_v<Result>) {
+      auto call = [&](Storage& storage) { std::invoke(std::forward<Work>(work), storage); };
       return runTurn(
-          object, [](void* context, Storage& storage) { (*static_cast<Work*>(context))(storage); },
-          &work);
+          object,
+          [](void* context, Storage& storage) {
+            (*static_cast<decltype(call)*>(context))(storage);
+          },
+          &call);
     } else {
       std::optional<Result> result;
       auto call = [&](Storage& storage) { result.emplace(std::forward<Work>(work)(storage)); };
@@ -180,6 +206,11 @@ class Engine {
   /// window.
   Ticket deleteObject(const ObjectRef& object);
 
+  /// The object's past. Include <cairn/history.h>.
+  [[nodiscard]] History history(const ObjectRef& object);
+  /// The next turn of the object begins a new session, with what is armed to be restored then.
+  void endSession(const ObjectRef& object);
+
   /// Brings the stores up to date with every commit made before the call.
   void checkpoint();
 
@@ -195,6 +226,9 @@ class Engine {
   [[nodiscard]] EngineStats stats();
   [[nodiscard]] const RecoveryReport& recovery() const;
   [[nodiscard]] const EngineOptions& options() const;
+
+  /// The engine's parts, for the layers of Cairn that are built on it.
+  [[nodiscard]] EngineCore& core() { return *core_; }
 
  private:
   explicit Engine(std::unique_ptr<EngineCore> core);

@@ -24,9 +24,10 @@ enum class ErrorCode {
   kTimeout,     ///< A deadline or budget ran out.
   kCanceled,    ///< The caller or a shutdown withdrew the work.
   kDamaged,     ///< Bytes on disk are not what was written; nothing was changed.
-  kForeign,     ///< A file of another root, or of a format this version does not know.
-  kIo,          ///< The operating system refused a read, write or sync.
-  kNoSpace,     ///< The disk or a quota is full; says bytes needed and free where known.
+  kDigestMismatch,  ///< A restored state would not be the one recorded; nothing was changed.
+  kForeign,         ///< A file of another root, or of a format this version does not know.
+  kIo,              ///< The operating system refused a read, write or sync.
+  kNoSpace,         ///< The disk or a quota is full; says bytes needed and free where known.
 };
 
 /// The code's name as it appears in JSON output and logs, e.g. "kLimitExceeded" ->

@@ -17,6 +17,10 @@
 // reads as undefined. Copies of a weak Value are weak; `strong()` gives one that owns. Strong edges
 // never form a cycle in a decoded tree.
 //
+// Limits: a Value is as large as memory; storing one is what is bounded, in depth by
+// EncodeOptions::depthMax (1,800 by default, what every V8 reads back), in encoded bytes by the
+// limits of <cairn/kv.h>. Values live in memory only: nothing here is durable.
+//
 // Thread safety: reading nodes from many threads is fine; changing one needs that no other thread
 // uses it.
 //

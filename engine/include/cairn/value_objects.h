@@ -145,7 +145,10 @@ class Value::Object : private detail::ObjectNode {
 
   class Iterator {
    public:
-    Iterator(const Object* object, std::size_t position);
+    /// At the first property.
+    explicit Iterator(const Object* object);
+    /// Behind all indices.
+    Iterator(const Object* object, std::size_t position) : object_(object), position_(position) {}
     Property operator*() const;
     Iterator& operator++();
     bool operator==(const Iterator& other) const {
@@ -158,7 +161,7 @@ class Value::Object : private detail::ObjectNode {
     const Object* object_;
     const Value* indexed_ = nullptr;
     std::uint64_t index_ = 0;
-    std::size_t position_;
+    std::size_t position_ = 0;
     char digits_[10] = {};
     std::uint8_t digitCount_ = 0;
   };
@@ -174,7 +177,7 @@ class Value::Object : private detail::ObjectNode {
   void set(std::string_view name, Value value);
   /// False when there was none. Linear in the number of properties.
   bool erase(std::string_view name);
-  [[nodiscard]] Iterator begin() const { return {this, 0}; }
+  [[nodiscard]] Iterator begin() const { return Iterator(this); }
   [[nodiscard]] Iterator end() const { return {this, named_.entries().size()}; }
 
  private:

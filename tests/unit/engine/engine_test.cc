@@ -5,6 +5,7 @@
 #include <cairn/engine.h>
 #include <filesystem>
 #include <fstream>
+#include <random>
 #include <sys/stat.h>
 #include <thread>
 
@@ -29,6 +30,7 @@ class EngineTest : public ::testing::Test {
     options.journalSegmentBytes = 256 << 10;
     options.storeMapBytes = 1 << 20;
     options.idleCheckpointMs = 1'000'000;
+    options.checkpointAgeMs = 1'000'000;
     return options;
   }
   std::unique_ptr<Engine> open() { return Engine::open(options(root_)); }
@@ -76,6 +78,37 @@ class EngineTest : public ::testing::Test {
   test::ManualClock clock_;
   int copies_ = 0;
 };
+
+TEST_F(EngineTest, DeleteAllOfManyUnstoredKeysLeavesNothingOfThem) {
+  auto engine = open();
+  auto object = engine->object("Test", "a");
+  auto put = [](int from, int to) {
+    return [from, to](Storage& s) {
+      for (int i = from; i < to; ++i) s.kv().put("key" + std::to_string(i), i);
+    };
+  };
+  auto count = [&] {
+    return engine->turn(object, [](Storage& s) { return s.kv().count(); }).value;
+  };
+  engine->turn(object, put(0, 5'000));
+  engine->turn(object, [](Storage& s) { s.deleteAll(); });
+  EXPECT_EQ(count(), 0U);
+  engine->turn(object, put(10, 2'010));
+  EXPECT_EQ(count(), 2'000U);
+  EXPECT_EQ(number(*engine, "a", "key9"), std::nullopt);
+  EXPECT_EQ(number(*engine, "a", "key2009"), 2'009);
+  engine->checkpoint();
+  EXPECT_EQ(count(), 2'000U);
+}
+
+TEST_F(EngineTest, ATurnRunsANamedFunctionAsWellAsATemporary) {
+  auto engine = open();
+  auto object = engine->object("Test", "a");
+  const auto put = [](Storage& s) { s.kv().put("key", 1); };
+  auto get = [](Storage& s) { return s.kv().get<std::int64_t>("key"); };
+  engine->turn(object, put);
+  EXPECT_EQ(engine->turn(object, get).value, 1);
+}
 
 TEST_F(EngineTest, KvSqlAndAlarmOfOneTurnComeBackTogether) {
   UnixMillis due{clock_.now().value + 60'000};
@@ -126,6 +159,28 @@ TEST_F(EngineTest, TurnThatWritesNothingMakesNoCommit) {
   engine->checkpoint();
   EXPECT_EQ(engine->stats().commits, 1U);
   EXPECT_FALSE(engine->info(engine->object("Test", "never")));
+}
+
+// Each of them ends the journal, and the segments that hold the ends are recycled.
+TEST_F(EngineTest, RootMayBeOpenedAndClosedAnyNumberOfTimesWithoutACommit) {
+  std::mt19937 random(1);
+  for (int round = 0; round < 4; ++round) {
+    auto engine = open();
+    for (int i = 0; i < 10 + 7 * round; ++i) {
+      std::string noise(40'000, '\0');
+      for (char& c : noise) c = static_cast<char>('!' + random() % 90);
+      engine->turn(engine->object("Test", "a"),
+                   [&](Storage& storage) { storage.kv().put("n", noise); });
+    }
+    engine->checkpoint();
+    engine.reset();
+    for (int i = 0; i < 10; ++i) open().reset();
+  }
+  auto engine = open();
+  EXPECT_TRUE(engine
+                  ->turn(engine->object("Test", "a"),
+                         [](Storage& storage) { return storage.kv().get<std::string>("n"); })
+                  .value.has_value());
 }
 
 TEST_F(EngineTest, ExceptionKeepsWhatWasWrittenBeforeIt) {
@@ -220,8 +275,10 @@ TEST_F(EngineTest, DeleteAllEmptiesBothStoresAtomicallyAndKeepsTheAlarm) {
   });
 }
 
-TEST_F(EngineTest, SpacesLeftBehindAreSwept) {
-  auto engine = open();
+TEST_F(EngineTest, SpacesLeftBehindAreSweptWhenNoHistoryIsKept) {
+  EngineOptions forgetful = options(root_);
+  forgetful.historyMs = 0;
+  auto engine = Engine::open(forgetful);
   ObjectRef object = engine->object("Test", "a");
   for (int round = 0; round < 5; ++round) {
     engine->turn(object, [&](Storage& s) {
@@ -459,7 +516,7 @@ TEST_F(EngineTest, LimitsAreNamedWithBothFigures) {
     } catch (const Error& error) {
       EXPECT_EQ(error.code(), ErrorCode::kLimitExceeded);
       EXPECT_STREQ(error.what(),
-                   "key and value of 1 + 2097152 bytes, 2097152 are allowed together");
+                   "key \"k\": key and value together have 1 + 2097152 bytes, 2097152 are allowed");
     }
     EXPECT_EQ(s.kv().getBytes("k")->size(), fits.size());
     EXPECT_EQ(codeOf([&] { s.sql().exec(std::string(100'001, ' ')); }), ErrorCode::kSql);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cairn/error.h>
+#include <latch>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -172,6 +173,29 @@ TEST_F(JournalTest, CommitLargerThanASegmentIsSplitAndComesBackWhole) {
   EXPECT_EQ(back, value);
 }
 
+TEST_F(JournalTest, FirstCommitOfAllThatWasNeverFinishedIsCutOff) {
+  {
+    auto journal = open();
+    journal->wait(journal->submit(put("large", noise(1'000'000, 2))));
+  }
+  for (const std::string& name : disk_.list("journal")) {
+    if (name != "00000001") disk_.unlink("journal/" + name);
+  }
+  journal::Scan result = scan();
+  EXPECT_TRUE(lsns().empty());
+  ASSERT_EQ(result.start.used.size(), 1U);
+  EXPECT_EQ(result.start.used[0].lastLsn, Lsn());
+  EXPECT_EQ(result.start.end, 4096U);
+  {
+    auto journal = open(result.start);
+    journal->wait(journal->submit(put("small", "1")));
+    journal->close();
+  }
+  scan();
+  ASSERT_EQ(found_.size(), 1U);
+  EXPECT_EQ(found_[0]->lsn, result.start.nextLsn);
+}
+
 TEST_F(JournalTest, SegmentsWithPiecesOfACommitStayUntilTheCommitIsRetired) {
   auto journal = open();
   journal->wait(journal->submit(put("a", "1")));
@@ -180,6 +204,31 @@ TEST_F(JournalTest, SegmentsWithPiecesOfACommitStayUntilTheCommitIsRetired) {
   journal->retireBelow(needed);
   scan(disk_, {.segment = needed, .after = Lsn(1)});
   EXPECT_EQ(lsns(), (std::vector<std::uint64_t>{2}));
+}
+
+TEST_F(JournalTest, UnfinishedCommitAtTheVeryBeginningIsLeftOut) {
+  {
+    auto journal = open();
+    journal->wait(journal->submit(put("large", noise(1'000'000, 2))));
+  }
+  journal::Scan whole = scan();
+  ASSERT_GT(whole.start.used.size(), 3U);
+  std::string last = "journal/" + journal::segmentName(whole.start.used.back().number);
+  std::string& bytes = disk_.content(last);  // Nothing but its header had been written.
+  std::fill(bytes.begin() + journal::kPage, bytes.end(), '\0');
+  journal::Scan cut = scan();
+  EXPECT_TRUE(found_.empty());
+  ASSERT_EQ(cut.start.used.size(), 1U);
+  EXPECT_EQ(cut.start.end, journal::kPage);
+  ASSERT_EQ(cut.abandoned.size(), whole.start.used.size() - 1);
+  for (std::uint64_t number : cut.abandoned)
+    disk_.unlink("journal/" + journal::segmentName(number));
+  {
+    auto journal = open(cut.start);
+    journal->wait(journal->submit(put("after", "2")));
+  }
+  scan();
+  EXPECT_EQ(found_.size(), 1U);
 }
 
 TEST_F(JournalTest, CompressibleBlocksAreStoredSmaller) {
@@ -219,7 +268,10 @@ TEST_F(JournalTest, ManyThreadsShareBlocks) {
 }
 
 TEST_F(JournalTest, CallbacksRunInLsnOrderOnceDurable) {
-  auto journal = open();
+  test::FaultFileSystem disk(disk_);
+  auto journal = open(disk, {});
+  std::latch registered(1);  // Nothing becomes durable before.
+  disk.setHook([&](test::Call, const std::string&) { registered.wait(); });
   std::vector<std::uint64_t> called;
   std::vector<Lsn> submitted;
   for (int i = 0; i < 5; ++i) submitted.push_back(journal->submit(put("key", "value")));
@@ -230,6 +282,7 @@ TEST_F(JournalTest, CallbacksRunInLsnOrderOnceDurable) {
       called.push_back(lsn.value());
     });
   }
+  registered.count_down();
   journal->close();
   EXPECT_TRUE(std::is_sorted(called.begin(), called.end()));
   EXPECT_EQ(called.size(), 5U);
@@ -354,6 +407,28 @@ TEST_F(JournalTest, MissingSegmentIsDamage) {
     for (int i = 0; i < 40; ++i) journal->wait(journal->submit(put("key", noise(5'000, 4))));
   }
   disk_.unlink("journal/00000002");
+  EXPECT_EQ(codeOf([&] { scan(); }), ErrorCode::kDamaged);
+}
+
+TEST_F(JournalTest, ExchangedLastSegmentsAreDamage) {
+  {
+    auto journal = open();
+    for (int i = 0; i < 20; ++i) journal->wait(journal->submit(put("key", noise(5'000, 4))));
+  }
+  std::uint64_t last = scan().start.used.back().number;
+  std::swap(disk_.content("journal/" + journal::segmentName(last - 1)),
+            disk_.content("journal/" + journal::segmentName(last)));
+  EXPECT_EQ(codeOf([&] { scan(); }), ErrorCode::kDamaged);
+}
+
+TEST_F(JournalTest, DamagedHeaderOfTheLastSegmentIsDamage) {
+  {
+    auto journal = open();
+    for (int i = 0; i < 20; ++i) journal->wait(journal->submit(put("key", noise(5'000, 4))));
+  }
+  journal::Scan whole = scan();
+  std::string last = "journal/" + journal::segmentName(whole.start.used.back().number);
+  disk_.content(last)[24] ^= 4;
   EXPECT_EQ(codeOf([&] { scan(); }), ErrorCode::kDamaged);
 }
 

@@ -127,7 +127,7 @@ TEST_F(EnvironmentTest, FileThatIsNotAStoreIsRefused) {
     open();
     FAIL();
   } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ErrorCode::kForeign) << error.what();
+    EXPECT_EQ(error.code(), ErrorCode::kDamaged) << error.what();
   }
 }
 

@@ -9,7 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/base/buffer.h"
-#include "tests/unit/kv/value_description.h"
+#include "tests/support/value_description.h"
 
 namespace cairn {
 namespace {

@@ -15,16 +15,16 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/unit/kv/value_description.h"
+#include "tests/support/value_description.h"
 
 namespace cairn {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::filesystem::path here() { return std::filesystem::path(__FILE__).parent_path(); }
+std::filesystem::path tests() { return std::filesystem::path(CAIRN_SOURCE_DIR) / "tests"; }
 std::filesystem::path goldenFile(const std::string& name) {
-  return here().parent_path().parent_path() / "format" / "values" / name;
+  return tests() / "format" / "values" / name;
 }
 
 struct Golden {
@@ -160,13 +160,14 @@ void writeOurs(const std::filesystem::path& path, V8Flavor flavor) {
 
 TEST(ValueReadByNode, NodeReadsEverythingThatCairnWritesInEitherFlavor) {
   if (std::system("node --version >/dev/null 2>&1") != 0)
-    GTEST_SKIP() << "there is no node on PATH";
+    GTEST_SKIP() << "Node is what reads here, and there is none on PATH; it is no dependency of "
+                    "Cairn";
   for (V8Flavor flavor : {V8Flavor::kWorkerd, V8Flavor::kNode20}) {
     std::filesystem::path path =
         std::filesystem::path(testing::TempDir()) / "cairn_value_ours.jsonl";
     writeOurs(path, flavor);
-    std::string command =
-        "node '" + (here() / "value_golden.mjs").string() + "' check '" + path.string() + "'";
+    std::string command = "node '" + (tests() / "unit" / "kv" / "value_golden.mjs").string() +
+                          "' check '" + path.string() + "'";
     EXPECT_EQ(std::system(command.c_str()), 0) << "flavor " << static_cast<int>(flavor);
     std::filesystem::remove(path);
   }

@@ -13,7 +13,7 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/unit/kv/value_description.h"
+#include "tests/support/value_description.h"
 
 namespace cairn {
 namespace {
@@ -279,8 +279,8 @@ TEST(ValueHostile, ManyPropertiesAndFarElementsTakeNearlyLinearTime) {
 }
 
 TEST(ValueHostile, DamagedBytesDecodeOrThrowAndNothingElse) {
-  std::ifstream in(std::filesystem::path(__FILE__).parent_path().parent_path().parent_path() /
-                   "format" / "values" / "workerd.jsonl");
+  std::ifstream in(std::filesystem::path(CAIRN_SOURCE_DIR) / "tests" / "format" / "values" /
+                   "workerd.jsonl");
   std::mt19937 random(20260101);
   int read = 0;
   for (std::string line; std::getline(in, line);) {

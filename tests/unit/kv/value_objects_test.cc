@@ -30,6 +30,12 @@ TEST(ValueObject, EnumeratesIndicesAscendingThenNamesAsAdded) {
   EXPECT_EQ(object[10].asNumber(), 2);
 }
 
+TEST(ValueObject, PropertiesThatAreAllIndicesAreEnumeratedToo) {
+  Value object = Value::object({{"7", 1}, {"0", 2}});
+  EXPECT_EQ(namesOf(object), (std::vector<std::string>{"0", "7"}));
+  EXPECT_TRUE(namesOf(Value::object()).empty());
+}
+
 TEST(ValueObject, ReplacingKeepsThePlaceAndErasingForgetsIt) {
   Value object = Value::object({{"a", 1}, {"b", 2}, {"5", 5}});
   object.asObject().set("a", "again");
