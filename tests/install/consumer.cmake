@@ -1,0 +1,5 @@
+cmake_minimum_required(VERSION 3.25)
+project(consumer LANGUAGES CXX)
+find_package(cairn REQUIRED)
+add_executable(visits visits.cc)
+target_link_libraries(visits PRIVATE cairn::cairn)
