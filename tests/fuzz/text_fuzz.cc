@@ -6,6 +6,7 @@
 #include <cairn/bookmark.h>
 #include <cairn/error.h>
 #include <cairn/migrations.h>
+#include <cairn/value_codec.h>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -44,12 +45,22 @@ void checkObject(std::string_view text) {
                   "it is safe to print");
 }
 
+// Stored bytes may be of an older version of the format; written again they are of ours.
+bool sameValue(std::string_view bytes, std::string_view others) {
+  try {
+    return decodeTree(bytes).strictlyEquals(decodeTree(others));
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 void checkJson(std::string_view text) {
   std::string stored = cli::storedFromJson(text);
   std::string json;
   cli::JsonWriter writer(json);
   cli::appendValueJson(writer, stored);
-  fuzz::require(cli::storedFromJson(json) == stored, "a value's JSON gives the same value");
+  std::string again = cli::storedFromJson(json);
+  fuzz::require(again == stored || sameValue(again, stored), "a value's JSON gives the same value");
 }
 
 void checkArguments(std::string_view text) {
