@@ -10,7 +10,6 @@
 #include "engine/base/mutant.h"
 #include "pitr/digest.h"
 #include "pitr/page_undo.h"
-#include "sql_frontend/page_delta.h"
 
 namespace cairn {
 
@@ -75,8 +74,11 @@ void SpaceHistory::commit(const CommitPlan& now) {
 }
 
 void SpaceHistory::undoKeys(const CommitPlan& now) {
+  // Old values lie in older records, or in the store, and in no cache.
+  constexpr std::size_t kAhead = 8;
   for (std::size_t i = now.kvBegin; i < now.kvEnd; ++i) {
     const KvChange& change = plan_.kv[i];
+    if (i + kAhead < plan_.kv.size()) __builtin_prefetch(plan_.kv[i + kAhead].before.data());
     if (change.existed) {
       run_.keyValue(change.key, change.before);
       digest_ -= pitr::kvDigest(change.key, change.before);
@@ -98,8 +100,12 @@ void SpaceHistory::cutPages(const CommitPlan& now) {
     for (std::uint32_t number = now.pagesAfter + 1; number <= now.pagesBefore; ++number) {
       Image& cut = image(number);
       digest_ -= cut.digest;
-      if (!mutantActive(Mutant::kCutPagesNotUndone))
-        addPageUndo(number, cut.bytes.get(), kZeroPage, nullptr);
+      if (!mutantActive(Mutant::kCutPagesNotUndone)) {
+        changed_.clear();
+        sql::findChanges(cut.bytes.get(), kZeroPage, changed_);
+        addPageUndo(number, cut.bytes.get(), kZeroPage, changed_, nullptr);
+        changed_.clear();
+      }
       images_.erase(number);
     }
   } else if (now.pagesAfter < now.pagesBefore) {
@@ -123,42 +129,54 @@ SpaceHistory::Image& SpaceHistory::image(std::uint32_t number) {
 }
 
 void SpaceHistory::applyDelta(const PageChange& change, Image& target, Lsn lsn) {
-  sql::applyDelta(change.delta, target.bytes.get());
-  if (sql::pageChecksum(change.page, target.bytes.get()) != change.checksum &&
-      !mutantActive(Mutant::kDeltaChecksumUnchecked)) {
+  if (history_) {
+    sql::applyDelta(change.delta, target.bytes.get(), changed_);
+  } else {
+    sql::applyDelta(change.delta, target.bytes.get());
+  }
+  Hash128 hash = history_ ? sql::pageHash(change.page, target.bytes.get())
+                          : Hash128{sql::pageChecksum(change.page, target.bytes.get()), 0};
+  if (hash.low != change.checksum && !mutantActive(Mutant::kDeltaChecksumUnchecked)) {
     throw Error(ErrorCode::kDamaged,
                 fmt::format("{} page {}: its bytes do not lead to what commit {} wrote",
                             files_.path(space_), change.page, lsn.value()));
   }
   if (!history_) return;
   digest_ -= target.digest;
-  target.digest = pitr::pageDigest(change.page, target.bytes.get());
+  target.digest = pitr::pageDigest(hash, target.bytes.get());
   digest_ += target.digest;
 }
 
 void SpaceHistory::applyPages(const CommitPlan& now) {
-  std::size_t count = now.pagesEnd - now.pagesBegin;
-  bool pack = history_ && count <= pitr::kPackPagesMax;
-  // A packed undo refers to all pages of the commit, so all are brought up to date first.
-  before_.clear();
-  char old[kPageBytes];
+  bool pack = now.pagesEnd - now.pagesBegin <= pitr::kPackPagesMax;
+  // Pages that the same commit cut off stand in the run too: rare enough not to be packed with.
+  bool whole = !now.resized || now.pagesAfter >= now.pagesBefore;
   for (std::size_t i = now.pagesBegin; i < now.pagesEnd; ++i) {
     const PageChange& change = plan_.pages[i];
     Image& target = image(change.page);
-    if (pack) before_.append({target.bytes.get(), kPageBytes});
-    if (history_ && !pack) std::memcpy(old, target.bytes.get(), kPageBytes);
+    if (history_) before_.append({target.bytes.get(), kPageBytes});
     applyDelta(change, target, now.lsn);
-    if (history_ && !pack) addPageUndo(change.page, old, target.bytes.get(), nullptr);
+    if (!history_) continue;
+    applied_.push_back({change.page, target.bytes.get(), changed_.size()});
+    if (!pack) addPageUndos(nullptr);
   }
-  if (!pack) return;
-  // Pages that the same commit cut off stand in the run too: rare enough not to be packed with.
-  bool whole = !now.resized || now.pagesAfter >= now.pagesBefore;
+  // A packed undo refers to all pages of the commit, so all were brought up to date first.
+  if (!applied_.empty()) addPageUndos(whole ? &now : nullptr);
+}
+
+void SpaceHistory::addPageUndos(const CommitPlan* packedWith) {
   commitPages_.clear();
-  for (std::size_t i = now.pagesBegin; i < now.pagesEnd; ++i) {
-    std::uint32_t number = plan_.pages[i].page;
-    addPageUndo(number, before_.data() + (i - now.pagesBegin) * kPageBytes,
-                image(number).bytes.get(), whole ? &now : nullptr);
+  const char* before = before_.data();
+  std::size_t changedBegin = 0;
+  for (const Applied& page : applied_) {
+    std::span changed(changed_.data() + changedBegin, page.changedEnd - changedBegin);
+    addPageUndo(page.number, before, page.after, changed, packedWith);
+    before += kPageBytes;
+    changedBegin = page.changedEnd;
   }
+  applied_.clear();
+  before_.clear();
+  changed_.clear();
 }
 
 // All pages of a commit, one after another, as it left them. Put together when the first undo is
@@ -173,9 +191,10 @@ std::string_view SpaceHistory::pagesAfter(const CommitPlan& commit) {
 
 // `packedWith`: null where the undo must stand by itself.
 void SpaceHistory::addPageUndo(std::uint32_t number, const char* before, const char* after,
+                               std::span<const sql::PageRange> changed,
                                const CommitPlan* packedWith) {
   undo_.clear();
-  pitr::encodePageUndo(before, after, undo_);
+  pitr::encodePageUndo(before, after, changed, undo_);
   if (undo_.empty()) return;
   std::size_t plain = undo_.size();
   if (packedWith != nullptr && plain >= pitr::kPackFrom &&

@@ -4,12 +4,15 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <unordered_map>
+#include <vector>
 
 #include "engine/base/buffer.h"
 #include "engine/round_plan.h"
 #include "pitr/change_log.h"
 #include "pitr/packed_page.h"
+#include "sql_frontend/page_delta.h"
 #include "sql_frontend/page_files.h"
 #include "sql_frontend/scratch.h"
 
@@ -32,13 +35,20 @@ class SpaceHistory {
     Hash128 digest;
   };
 
+  struct Applied {
+    std::uint32_t number;
+    const char* after;
+    std::size_t changedEnd;  ///< In `changed_`.
+  };
+
   void commit(const CommitPlan& commit);
   void undoKeys(const CommitPlan& commit);
   void cutPages(const CommitPlan& commit);
   void applyPages(const CommitPlan& commit);
   std::string_view pagesAfter(const CommitPlan& commit);
+  void addPageUndos(const CommitPlan* packedWith);
   void addPageUndo(std::uint32_t number, const char* before, const char* after,
-                   const CommitPlan* packedWith);
+                   std::span<const sql::PageRange> changed, const CommitPlan* packedWith);
   Image& image(std::uint32_t number);
   void applyDelta(const PageChange& change, Image& image, Lsn lsn);
 
@@ -55,8 +65,11 @@ class SpaceHistory {
   std::uint32_t pages_;
   std::unordered_map<std::uint32_t, Image> images_;
   Buffer undo_;
-  Buffer before_;       ///< The pages of the commit at hand, before it.
-  Buffer commitPages_;  ///< And after it; empty until somebody asks.
+  // Pages that the commit at hand has been applied to and whose undo is due.
+  std::vector<Applied> applied_;
+  Buffer before_;                        ///< As they were, one after another.
+  std::vector<sql::PageRange> changed_;  ///< Where, one page after another.
+  Buffer commitPages_;                   ///< As they are; empty until somebody asks.
 };
 
 }  // namespace cairn

@@ -256,7 +256,12 @@ class Planner {
 RoundPlan planRound(const kv::ReadAccess& store, const std::vector<RecordRef>& records,
                     const StoreState& before, bool history) {
   Planner planner(store, before, history);
-  for (const RecordRef& record : records) {
+  // Records lie where they were made, most of them in no cache any more.
+  constexpr std::size_t kAhead = 8;
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    const RecordRef& record = records[i];
+    if (i + 2 * kAhead < records.size()) __builtin_prefetch(records[i + 2 * kAhead].get());
+    if (i + kAhead < records.size()) __builtin_prefetch(records[i + kAhead]->ops.data());
     try {
       planner.record(record);
     } catch (const DecodeError& error) {

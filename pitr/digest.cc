@@ -10,7 +10,6 @@ namespace {
 
 // Seeds keep parts of different kinds apart.
 constexpr std::uint64_t kKv = 0x4b56;
-constexpr std::uint64_t kPage = 0x50616765;
 constexpr std::uint64_t kPageCount = 0x436f756e74;
 constexpr std::uint64_t kAlarm = 0x416c61726d;
 
@@ -29,9 +28,12 @@ Hash128 kvDigest(std::string_view key, std::string_view value) {
 }
 
 Hash128 pageDigest(std::uint32_t page, const char* bytes) {
-  std::string_view view(bytes, sql::kPageBytes);
-  if (std::all_of(view.begin(), view.end(), [](char byte) { return byte == 0; })) return {};
-  return hash128(view, kPage << 32 | page);
+  return pageDigest(sql::pageHash(page, bytes), bytes);
+}
+
+Hash128 pageDigest(const Hash128& hash, const char* bytes) {
+  bool zeros = std::all_of(bytes, bytes + sql::kPageBytes, [](char byte) { return byte == 0; });
+  return zeros ? Hash128{} : hash;
 }
 
 Hash128 pageCountDigest(std::uint32_t pages) {

@@ -5,6 +5,7 @@
 #include <bit>
 #include <cstring>
 #include <optional>
+#include <vector>
 
 #include "engine/base/coding.h"
 
@@ -16,8 +17,6 @@ using sql::kPageBytes;
 
 enum Kind : std::uint64_t { kBytes = 0, kZeros = 1, kMoved = 2, kStep = 3 };
 
-// Unchanged bytes fewer than this are repeated rather than skipped: a new op costs as much.
-constexpr std::size_t kShortGap = 3;
 // Shorter moves and zero runs are cheaper as bytes.
 constexpr std::size_t kMoveMin = 6;
 // Where bytes would go on otherwise. A multiple of 8.
@@ -30,10 +29,6 @@ constexpr std::size_t kStepBytesMax = 4;
 constexpr int kDistances[] = {2, -2, 4, -4, 6, -6, 8, -8};
 
 std::uint64_t wordAt(const char* bytes) { return loadFixed<std::uint64_t>(bytes); }
-
-bool hasZeroByte(std::uint64_t word) {
-  return ((word - 0x0101'0101'0101'0101) & ~word & 0x8080'8080'8080'8080) != 0;
-}
 
 // How many of the first `most` bytes are the same.
 std::size_t commonBytes(const char* a, const char* b, std::size_t most) {
@@ -54,8 +49,9 @@ struct Op {
 
 class Encoder {
  public:
-  Encoder(const char* before, const char* after, Buffer& out)
-      : before_(before), after_(after), out_(out) {}
+  Encoder(const char* before, const char* after, std::span<const sql::PageRange> changed,
+          Buffer& out)
+      : before_(before), after_(after), changed_(changed), out_(out) {}
 
   void run() {
     std::size_t written = 0;
@@ -71,39 +67,33 @@ class Encoder {
   }
 
  private:
-  std::size_t nextDifference(std::size_t from) const {
-    return from + commonBytes(before_ + from, after_ + from, kPageBytes - from);
+  std::size_t nextDifference(std::size_t from) {
+    for (; !changed_.empty(); changed_ = changed_.subspan(1)) {
+      std::size_t end = changed_.front().end;
+      std::size_t at = std::max(from, changed_.front().begin);
+      if (at >= end) continue;
+      at += commonBytes(before_ + at, after_ + at, end - at);
+      if (at < end) return at;
+    }
+    return kPageBytes;
   }
 
   Op chooseAt(std::size_t at) {
-    // A run is told in several ops when some of it moved.
-    if (at >= runEnd_) runEnd_ = differenceEnd(at);
-    std::size_t end = runEnd_;
+    // A range is told in several ops when some of it moved.
+    std::size_t end = changed_.front().end;
     if (std::optional<Op> step = stepAt(at, end)) return *step;
-    Op moved = moveAt(at, kMoveMin);
-    if (moved.length > 0 && moved.length * 2 >= end - at) return moved;
+    if (end - at >= kMoveMin) {
+      Op moved = moveAt(at, kMoveMin);
+      if (moved.length > 0 && moved.length * 2 >= end - at) return moved;
+    }
     std::size_t zeros = zerosAt(at);
     if (zeros >= kZerosMin) return {kZeros, zeros};
     // Bytes, up to where a zero run or a move does better.
     std::size_t stop = at + 1;
-    while (stop < end && zerosAt(stop) < 2 * kZerosMin && (stop % 2 != at % 2 || !movesFrom(stop)))
+    while (stop < end && zerosAt(stop) < 2 * kZerosMin &&
+           (end - stop < kMoveWithin || stop % 2 != at % 2 || !movesFrom(stop)))
       ++stop;
     return {kBytes, stop - at};
-  }
-
-  // The end of the differing run, short unchanged gaps included.
-  std::size_t differenceEnd(std::size_t from) const {
-    std::size_t end = from + 1;
-    for (std::size_t at = end; at < kPageBytes && at - end < kShortGap;) {
-      if (at + 8 <= kPageBytes && !hasZeroByte(wordAt(before_ + at) ^ wordAt(after_ + at))) {
-        at += 8;
-        end = at;
-        continue;
-      }
-      if (before_[at] != after_[at]) end = at + 1;
-      ++at;
-    }
-    return end;
   }
 
   std::optional<Op> stepAt(std::size_t at, std::size_t end) const {
@@ -175,8 +165,8 @@ class Encoder {
 
   const char* before_;
   const char* after_;
+  std::span<const sql::PageRange> changed_;  ///< The first one is being told.
   Buffer& out_;
-  std::size_t runEnd_ = 0;  ///< Of the differing run that is being told.
   // No move of kMoveWithin bytes begins before these: by one of the distances, by any.
   std::array<std::size_t, std::size(kDistances)> noMoveBy_{};
   std::size_t noMoveBefore_ = 0;
@@ -193,7 +183,14 @@ void applyStep(char* number, std::size_t length, std::int64_t difference) {
 }  // namespace
 
 void encodePageUndo(const char* before, const char* after, Buffer& out) {
-  Encoder(before, after, out).run();
+  std::vector<sql::PageRange> changed;
+  sql::findChanges(before, after, changed);
+  encodePageUndo(before, after, changed, out);
+}
+
+void encodePageUndo(const char* before, const char* after, std::span<const sql::PageRange> changed,
+                    Buffer& out) {
+  Encoder(before, after, changed, out).run();
 }
 
 void applyPageUndo(std::string_view undo, char* page) {

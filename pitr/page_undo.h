@@ -9,6 +9,7 @@
 //   difference
 #pragma once
 
+#include <span>
 #include <string_view>
 
 #include "engine/base/buffer.h"
@@ -19,6 +20,9 @@ namespace cairn::pitr {
 /// Appends what leads from `after` back to `before`; nothing when they are equal. Both have
 /// sql::kPageBytes.
 void encodePageUndo(const char* before, const char* after, Buffer& out);
+/// The same of pages whose sql::findChanges is known.
+void encodePageUndo(const char* before, const char* after, std::span<const sql::PageRange> changed,
+                    Buffer& out);
 
 /// Turns the page after the commit into the page before it. Throws: DecodeError; the page is then
 /// in an unspecified state.

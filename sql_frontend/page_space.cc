@@ -16,15 +16,18 @@ void PageSpace::read(std::uint32_t number, char* out) {
   } else if (number > lowest_) {
     std::memset(out, 0, kPageBytes);
   } else {
-    readCommitted(number, out);
+    const char* page = committed(number, out);
+    if (page != out) std::memcpy(out, page, kPageBytes);
   }
 }
 
-void PageSpace::readCommitted(std::uint32_t number, char* out) {
-  if (auto found = overlay_.find(number); found != overlay_.end()) {
-    std::memcpy(out, found->second.image.get(), kPageBytes);
-    return;
-  }
+const char* PageSpace::committed(std::uint32_t number, char* room) {
+  if (auto found = overlay_.find(number); found != overlay_.end()) return found->second.image.get();
+  readBase(number, room);
+  return room;
+}
+
+void PageSpace::readBase(std::uint32_t number, char* out) {
   if (base_) return base_(number, out);
   std::size_t got = 0;
   if (number <= fileReadable()) {
@@ -73,13 +76,12 @@ void PageSpace::collect(Buffer& ops) {
     }
   }
   if (pages_ != committedPages_) appendOp(ops, PageCountOp{committedPages_, pages_});
-  char before[kPageBytes];
+  char room[kPageBytes];
   Buffer delta;
   for (auto entry = pending_.begin(); entry != pending_.end();) {
     auto& [number, image] = *entry;
-    readCommitted(number, before);
     delta.clear();
-    encodeDelta(before, image.get(), delta);
+    encodeDelta(committed(number, room), image.get(), delta);
     if (delta.empty()) {
       entry = pending_.erase(entry);  // Written and put back, as a rollback does.
       continue;

@@ -81,7 +81,9 @@ class PageSpace {
   };
   static constexpr std::uint32_t kNotResized = UINT32_MAX;
 
-  void readCommitted(std::uint32_t number, char* out);
+  /// A committed page: in the overlay, or read into `room`.
+  const char* committed(std::uint32_t number, char* room);
+  void readBase(std::uint32_t number, char* out);
   [[nodiscard]] std::uint32_t fileReadable() const;
 
   PageFiles& files_;

@@ -64,6 +64,44 @@ TEST(PageUndo, LeadsBackToThePageBefore) {
   }
 }
 
+// Ranges begin and end with bytes that differ, hold no three equal bytes in a row, and miss
+// nothing.
+void expectChangesOf(const std::string& before, const std::string& after,
+                     const std::vector<sql::PageRange>& ranges) {
+  std::vector<sql::PageRange> expected;
+  for (std::size_t at = 0; at < kPageBytes; ++at) {
+    if (before[at] == after[at]) continue;
+    if (expected.empty() || at - expected.back().end >= sql::kGapBytes)
+      expected.push_back({at, at});
+    expected.back().end = at + 1;
+  }
+  ASSERT_EQ(ranges.size(), expected.size());
+  for (std::size_t i = 0; i < ranges.size(); ++i) {
+    ASSERT_EQ(ranges[i].begin, expected[i].begin);
+    ASSERT_EQ(ranges[i].end, expected[i].end);
+  }
+}
+
+TEST(PageUndo, IsTheSameFromWhatTheDeltaTouches) {
+  std::mt19937_64 random(4);
+  for (int i = 0; i < 20'000; ++i) {
+    std::string before = randomPage(random);
+    std::string after = i % 49 == 0 ? randomPage(random) : changed(before, random);
+    Buffer delta;
+    sql::encodeDelta(before.data(), after.data(), delta);
+    std::string page = before;
+    std::vector<sql::PageRange> ranges;
+    sql::applyDelta(delta.view(), page.data(), ranges);
+    ASSERT_EQ(page, after);
+    expectChangesOf(before, after, ranges);
+    Buffer fromRanges;
+    encodePageUndo(before.data(), after.data(), ranges, fromRanges);
+    Buffer fromAll;
+    encodePageUndo(before.data(), after.data(), fromAll);
+    ASSERT_EQ(fromRanges.view(), fromAll.view());
+  }
+}
+
 TEST(PageUndo, PagesAtTheEndsOfTheirRangeComeBack) {
   std::string zeros(kPageBytes, '\0');
   std::string ones(kPageBytes, '\xff');
@@ -91,6 +129,15 @@ TEST(PageUndo, MalformedUndosAreRefusedOrHarmless) {
       applyPageUndo(bad, after.data());
     } catch (const DecodeError&) {
     }
+  }
+}
+
+TEST(PageHash, ItsLowHalfIsTheChecksumOfDeltas) {
+  std::mt19937_64 random(5);
+  for (std::uint32_t number = 1; number < 1'000; ++number) {
+    std::string page = randomPage(random);
+    ASSERT_EQ(sql::pageHash(number, page.data()).low, sql::pageChecksum(number, page.data()));
+    ASSERT_NE(sql::pageHash(number, page.data()), sql::pageHash(number + 1, page.data()));
   }
 }
 
