@@ -137,7 +137,7 @@ class Session final : private kv::TurnContext, public kv::Access, public sql::Co
   void restorePages(const RestorePlan& plan, RestoreReceipt& receipt);
   void restoreKeys(const RestorePlan& plan, RestoreReceipt& receipt);
   void restoreAlarms(const RestorePlan& plan, AlarmOnRestore choice);
-  void checkDigest(const RestorePlan& plan);
+  void compareWithNow(RestorePlan& plan);
   void setKey(const std::string& key, const std::optional<std::string>& value,
               RestoreReceipt& receipt);
   // Parts (session_restore_part.cc).

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cairn/error.h>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -43,6 +44,7 @@ struct Session::RestorePlan {
   SpaceId space;  ///< The one the object was pointed at then.
   SpaceRow row;   ///< Of that space, as it is now.
   pitr::PastState then;
+  std::vector<const pitr::PastState::Keys::value_type*> keys;  ///< Of `then`: those that differ.
   ObjectPast::Alarms alarms;
   Lsn through;  ///< The store's LSN.
   bool isTooLarge =
@@ -183,6 +185,7 @@ Session::RestorePlan Session::planRestore(Lsn target) {
                    space,
                    past.spaceRow(space).value_or(SpaceRow{}),
                    pitr::PastState(space, target),
+                   {},
                    past.alarmsAt(target, state.lsn),
                    state.lsn};
   if (space.isZero()) return plan;
@@ -199,7 +202,7 @@ Session::RestorePlan Session::planRestore(Lsn target) {
   plan.digest = past.history().digestAt(space, target).value_or(plan.row.digest().low);
   plan.isTooLarge = !plan.then.undoThrough(past.history(), state.lsn, plan.row.sqlPages, readPage,
                                            restoreBytesMax());
-  if (!plan.isTooLarge) checkDigest(plan);
+  if (!plan.isTooLarge) compareWithNow(plan);
   return plan;
 }
 
@@ -264,12 +267,16 @@ RestoreReceipt Session::concludeRestore(RestoreReceipt receipt, Lsn armed, bool 
   return receipt;
 }
 
-// The state that is about to be written must be the one that the change log recorded, proven part
-// by part from the bytes at hand.
-void Session::checkDigest(const RestorePlan& plan) {
+// Finds what differs. The state that is about to be written must be the one that the change log
+// recorded, proven part by part from the bytes at hand.
+void Session::compareWithNow(RestorePlan& plan) {
   Hash128 digest = plan.row.dataDigest;
-  for (const auto& [key, before] : plan.then.keys()) {
+  // Of a large store each lookup is most of what a key costs: one is all there are.
+  for (const auto& entry : plan.then.keys()) {
+    const auto& [key, before] = entry;
     std::optional<std::string_view> now = storedValue(plan.space, key);
+    if (now == before) continue;
+    plan.keys.push_back(&entry);
     if (now) digest -= pitr::kvDigest(key, *now);
     if (before) digest += pitr::kvDigest(key, *before);
   }
@@ -300,9 +307,7 @@ std::optional<std::string_view> Session::storedValue(SpaceId space, std::string_
 }
 
 void Session::restoreKeys(const RestorePlan& plan, RestoreReceipt& receipt) {
-  for (const auto& [key, before] : plan.then.keys()) {
-    if (storedValue(plan.space, key) != before) setKey(key, before, receipt);
-  }
+  for (const auto* entry : plan.keys) setKey(entry->first, entry->second, receipt);
 }
 
 void Session::restorePages(const RestorePlan& plan, RestoreReceipt& receipt) {
