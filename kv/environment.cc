@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstring>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <utility>
 
 #include <fmt/format.h>
@@ -68,7 +69,8 @@ std::string_view toView(const MDB_val& value) {
 
 }  // namespace
 
-Cursor::Cursor(MDB_txn* transaction, unsigned dbi) {
+Cursor::Cursor(MDB_txn* transaction, unsigned dbi, std::size_t mapPageBytes)
+    : mapPageBytes_(mapPageBytes) {
   check("cursor", mdb_cursor_open(transaction, dbi, &cursor_));
 }
 
@@ -79,6 +81,10 @@ Cursor& Cursor::operator=(Cursor&& other) noexcept {
   std::swap(valid_, other.valid_);
   std::swap(key_, other.key_);
   std::swap(value_, other.value_);
+  std::swap(mapPageBytes_, other.mapPageBytes_);
+  std::swap(leaf_, other.leaf_);
+  std::swap(leafAt_, other.leafAt_);
+  std::swap(behind_, other.behind_);
   return *this;
 }
 
@@ -100,19 +106,44 @@ bool Cursor::move(int operation) {
   return valid_;
 }
 
+bool Cursor::leap(int operation) {
+  behind_ = false;
+  leaf_ = {};
+  return move(operation);
+}
+
+bool Cursor::step(int operation) {
+  if (behind_) move(MDB_SET_KEY);
+  behind_ = false;
+  leaf_ = {};
+  if (!move(operation) || mapPageBytes_ == 0) return valid_;
+  leaf_ = lmdb::LeafPage::around(key_.data(), mapPageBytes_);
+  if (!leaf_) return true;
+  // What LMDB found must be what is read here.
+  std::optional<std::size_t> at = leaf_.find(key_.data());
+  std::optional<lmdb::LeafPage::Entry> entry = at ? leaf_.entry(*at) : std::nullopt;
+  if (entry && entry->key.size() == key_.size() && entry->value.data() == value_.data() &&
+      entry->value.size() == value_.size()) {
+    leafAt_ = *at;
+  } else {
+    leaf_ = {};
+  }
+  return true;
+}
+
 bool Cursor::seek(std::string_view key) {
   if (key.empty()) return first();
   key_ = key;
-  return move(MDB_SET_RANGE);
+  return leap(MDB_SET_RANGE);
 }
 bool Cursor::seekExact(std::string_view key) {
   key_ = key;
-  return move(MDB_SET_KEY);
+  return leap(MDB_SET_KEY);
 }
-bool Cursor::first() { return move(MDB_FIRST); }
-bool Cursor::last() { return move(MDB_LAST); }
-bool Cursor::next() { return move(MDB_NEXT); }
-bool Cursor::previous() { return move(MDB_PREV); }
+bool Cursor::first() { return leap(MDB_FIRST); }
+bool Cursor::last() { return leap(MDB_LAST); }
+bool Cursor::stepNext() { return step(MDB_NEXT); }
+bool Cursor::stepPrevious() { return step(MDB_PREV); }
 bool Cursor::seekBefore(std::string_view key) { return seek(key) ? previous() : last(); }
 
 void Cursor::put(std::string_view key, std::string_view value) {
@@ -137,7 +168,7 @@ std::optional<std::string_view> ReadAccess::get(Table table, std::string_view ke
 }
 
 Cursor ReadAccess::cursor(Table table) const {
-  return {transaction_, (*tables_)[static_cast<unsigned>(table)]};
+  return {transaction_, (*tables_)[static_cast<unsigned>(table)], mapPageBytes_};
 }
 
 std::uint64_t ReadAccess::entries(Table table) const {
@@ -166,6 +197,7 @@ Snapshot& Snapshot::operator=(Snapshot&& other) noexcept {
   std::swap(transaction_, other.transaction_);
   std::swap(tables_, other.tables_);
   std::swap(environment_, other.environment_);
+  std::swap(mapPageBytes_, other.mapPageBytes_);
   std::swap(owner_, other.owner_);
   std::swap(version_, other.version_);
   return *this;
@@ -215,6 +247,10 @@ Environment::Environment(const Options& options) : options_(options), mapBytes_(
     MDB_envinfo info;
     check("info", mdb_env_info(environment_, &info));
     mapBytes_ = info.me_mapsize;
+    MDB_stat status;
+    check("stat", mdb_env_stat(environment_, &status));
+    if (status.ms_psize <= static_cast<unsigned long>(::sysconf(_SC_PAGESIZE)))
+      mapPageBytes_ = status.ms_psize;
     openTables(false);
   } catch (...) {
     mdb_env_close(environment_);
@@ -306,6 +342,7 @@ Snapshot Environment::snapshot() {
   snapshot.transaction_ = taken.transaction;
   snapshot.tables_ = &tables_;
   snapshot.environment_ = this;
+  snapshot.mapPageBytes_ = mapPageBytes_;
   snapshot.owner_ = this;
   snapshot.version_ = version;
   return snapshot;

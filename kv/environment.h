@@ -19,6 +19,8 @@
 #include <string_view>
 #include <vector>
 
+#include "kv/lmdb_layout.h"
+
 struct MDB_cursor;
 struct MDB_env;
 struct MDB_txn;
@@ -52,7 +54,9 @@ inline constexpr std::size_t kStoreKeyBytesMax = 511;
 class Cursor {
  public:
   Cursor() = default;
-  Cursor(MDB_txn* transaction, unsigned dbi);
+  /// `mapPageBytes`: of the pages of the map that all entries stand in; 0 when some may stand
+  /// elsewhere, as in a write transaction.
+  Cursor(MDB_txn* transaction, unsigned dbi, std::size_t mapPageBytes);
   Cursor(Cursor&& other) noexcept;
   Cursor& operator=(Cursor&& other) noexcept;
   ~Cursor();
@@ -62,8 +66,10 @@ class Cursor {
   bool seekExact(std::string_view key);
   bool first();
   bool last();
-  bool next();
-  bool previous();
+  bool next() {
+    return (leaf_ && leafAt_ + 1 < leaf_.count() && takeFromLeaf(leafAt_ + 1)) || stepNext();
+  }
+  bool previous() { return (leaf_ && leafAt_ > 0 && takeFromLeaf(leafAt_ - 1)) || stepPrevious(); }
   /// Last entry before `key`.
   bool seekBefore(std::string_view key);
 
@@ -79,11 +85,29 @@ class Cursor {
 
  private:
   bool move(int operation);
+  bool leap(int operation);
+  bool step(int operation);
+  bool stepNext();
+  bool stepPrevious();
+  bool takeFromLeaf(std::size_t index) {
+    std::optional<lmdb::LeafPage::Entry> entry = leaf_.entry(index);
+    if (!entry) return false;
+    leafAt_ = index;
+    behind_ = true;
+    key_ = entry->key;
+    value_ = entry->value;
+    return true;
+  }
 
   MDB_cursor* cursor_ = nullptr;
   bool valid_ = false;
   std::string_view key_;
   std::string_view value_;
+  // Steps within a page are made here, without a call of LMDB (bench/PROFILE.md).
+  std::size_t mapPageBytes_ = 0;
+  lmdb::LeafPage leaf_;  ///< The one that the entry stands in, if it was stepped into.
+  std::size_t leafAt_ = 0;
+  bool behind_ = false;  ///< LMDB's cursor is where the page was entered.
 };
 
 class Environment;
@@ -100,6 +124,7 @@ class ReadAccess {
   MDB_txn* transaction_ = nullptr;
   const std::array<unsigned, kTableCount>* tables_ = nullptr;
   const Environment* environment_ = nullptr;
+  std::size_t mapPageBytes_ = 0;  ///< See Cursor.
 };
 
 /// A consistent view of the store, borrowed from the environment; given back when destroyed. One
@@ -191,6 +216,7 @@ class Environment {
   MDB_env* environment_ = nullptr;
   std::array<unsigned, kTableCount> tables_{};
   std::atomic<std::uint64_t> mapBytes_ = 0;
+  std::size_t mapPageBytes_ = 0;  ///< Unless the map may begin in the middle of a page.
 
   std::atomic<std::uint64_t> version_{1};  ///< Grows with every completed write.
   std::mutex mutex_;

@@ -41,7 +41,7 @@ bool List::inRange(std::string_view key) const {
   return reverse_ ? key >= range_.low : !range_.high || key < *range_.high;
 }
 
-bool List::overlayReady() const {
+bool List::overlayInRange() const {
   const Overlay::Map& entries = turn_->overlay().entries();
   if (overlay_ == (reverse_ ? entries.begin() : entries.end())) return false;
   return inRange(overlayKey());
@@ -69,6 +69,7 @@ void List::reseek() {
     if (store_) store_->seekLast();
     overlay_ = entries.end();
   }
+  overlayReady_ = overlayInRange();
   revision_ = turn_->overlay().revision();
   generation_ = turn_->context().storeGeneration();
   overlaySeen_ = &turn_->overlay();
@@ -82,6 +83,7 @@ void List::advanceOverlay() {
   } else {
     ++overlay_;
   }
+  overlayReady_ = overlayInRange();
 }
 
 bool List::next() {
@@ -101,7 +103,7 @@ bool List::next() {
 bool List::pick() {
   for (;;) {
     bool fromStore = storeReady();
-    bool fromOverlay = overlayReady();
+    bool fromOverlay = overlayReady_;
     if (!fromStore && !fromOverlay) return false;
     if (fromStore && fromOverlay) {
       int order = store_->key().compare(overlayKey());

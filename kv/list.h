@@ -54,7 +54,7 @@ class List {
   [[nodiscard]] bool storeReady() const {
     return store_ && store_->valid() && inRange(store_->key());
   }
-  [[nodiscard]] bool overlayReady() const;
+  [[nodiscard]] bool overlayInRange() const;
   [[nodiscard]] std::string_view overlayKey() const;
   [[nodiscard]] bool inRange(std::string_view key) const;
 
@@ -71,6 +71,7 @@ class List {
   const Overlay* overlaySeen_ = nullptr;
   std::optional<StoreCursor> store_;
   Overlay::Map::const_iterator overlay_;  ///< In reverse: one past the candidate.
+  bool overlayReady_ = false;             ///< It is in range.
   std::string_view key_;
   std::string_view value_;
 };

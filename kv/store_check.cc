@@ -6,22 +6,14 @@
 #include <fmt/format.h>
 
 #include "engine/base/coding.h"
+#include "kv/lmdb_layout.h"
 
 namespace cairn::kv {
 
 namespace {
 
-// The layout of LMDB 0.9 on a 64-bit little-endian machine.
-constexpr std::size_t kPageHeader = 16;
-constexpr std::uint16_t kBranch = 0x01;
-constexpr std::uint16_t kLeaf = 0x02;
-constexpr std::uint16_t kOverflow = 0x04;
-constexpr std::uint16_t kMeta = 0x08;
-constexpr std::uint16_t kLeaf2 = 0x20;
-constexpr std::uint16_t kTransient = 0xc010;  // dirty, loose, keep: never meaningful on disk
-constexpr std::uint16_t kNodeBig = 0x01;
-constexpr std::uint16_t kNodeSubTree = 0x02;
-constexpr std::size_t kNodeHeader = 8;
+using namespace lmdb;
+
 constexpr std::size_t kTreeBytes = 48;
 constexpr std::uint32_t kMagic = 0xbeefc0de;
 constexpr std::uint64_t kNoPage = UINT64_MAX;
@@ -72,8 +64,7 @@ class Checker {
         continue;
       }
       const char* meta = bytes.data() + kPageHeader;
-      std::uint16_t flags = loadFixed<std::uint16_t>(bytes.data() + 10);
-      if ((flags & kMeta) == 0 || loadFixed<std::uint32_t>(meta) != kMagic ||
+      if ((pageFlags(bytes.data()) & kMeta) == 0 || loadFixed<std::uint32_t>(meta) != kMagic ||
           loadFixed<std::uint32_t>(meta + 4) != 1) {
         problem(fmt::format("meta page {} is not one", page));
         continue;
@@ -150,15 +141,14 @@ class Checker {
     }
     std::optional<std::string> bytes = load(page, 1, where);
     if (!bytes) return;
-    std::uint16_t flags =
-        loadFixed<std::uint16_t>(bytes->data() + 10) & static_cast<std::uint16_t>(~kTransient);
+    std::uint16_t flags = pageFlags(bytes->data());
     bool leaf = depth == treeDepth;
     if (flags != (leaf ? kLeaf : kBranch) && !(leaf && flags == (kLeaf | kLeaf2))) {
       problem(fmt::format("{}: page {} has kind {:#x}", where, page, flags));
       return;
     }
-    std::uint16_t lower = loadFixed<std::uint16_t>(bytes->data() + 12);
-    std::uint16_t upper = loadFixed<std::uint16_t>(bytes->data() + 14);
+    std::uint16_t lower = pageLower(bytes->data());
+    std::uint16_t upper = pageUpper(bytes->data());
     if (lower < kPageHeader || lower > upper || upper > pageBytes_ || lower % 2 != 0) {
       problem(fmt::format("{}: page {} has impossible bounds {}..{}", where, page, lower, upper));
       return;
@@ -174,19 +164,18 @@ class Checker {
   bool visitNode(const std::string& bytes, std::size_t index, std::uint64_t page, unsigned depth,
                  unsigned treeDepth, const std::string& where, bool holdsTrees,
                  std::uint64_t& entries, std::string& previousKey) {
-    std::size_t at = loadFixed<std::uint16_t>(bytes.data() + kPageHeader + 2 * index);
+    std::size_t at = nodeAt(bytes.data(), index);
     auto bad = [&] {
       problem(fmt::format("{}: page {} entry {} does not fit its page", where, page, index));
       return false;
     };
     if (at < kPageHeader || at + kNodeHeader > pageBytes_) return bad();
-    const char* node = bytes.data() + at;
-    std::uint64_t low =
-        loadFixed<std::uint16_t>(node) | std::uint64_t{loadFixed<std::uint16_t>(node + 2)} << 16;
-    std::uint16_t flags = loadFixed<std::uint16_t>(node + 4);
-    std::size_t keyBytes = loadFixed<std::uint16_t>(node + 6);
+    Node node{bytes.data() + at};
+    std::uint64_t low = node.low();
+    std::uint16_t flags = node.flags();
+    std::size_t keyBytes = node.keyBytes();
     if (at + kNodeHeader + keyBytes > pageBytes_) return bad();
-    std::string key(node + kNodeHeader, keyBytes);
+    std::string key(node.key(), keyBytes);
 
     bool leaf = depth == treeDepth;
     if (!leaf) {
@@ -202,12 +191,12 @@ class Checker {
     previousKey = key;
     if ((flags & kNodeBig) != 0) {
       if (at + kNodeHeader + keyBytes + 8 > pageBytes_) return bad();
-      visitOverflow(loadFixed<std::uint64_t>(node + kNodeHeader + keyBytes), low, where);
+      visitOverflow(loadFixed<std::uint64_t>(node.value()), low, where);
     } else if (at + kNodeHeader + keyBytes + low > pageBytes_) {
       return bad();
     } else if ((flags & kNodeSubTree) != 0) {
       if (!holdsTrees || low != kTreeBytes) return bad();
-      walk(Tree::read({node + kNodeHeader + keyBytes, kTreeBytes}), "table " + key, false);
+      walk(Tree::read({node.value(), kTreeBytes}), "table " + key, false);
     }
     return true;
   }
@@ -221,9 +210,8 @@ class Checker {
     std::uint64_t count = (kPageHeader + valueBytes + pageBytes_ - 1) / pageBytes_;
     std::optional<std::string> bytes = load(page, count, where);
     if (!bytes) return;
-    std::uint16_t flags =
-        loadFixed<std::uint16_t>(bytes->data() + 10) & static_cast<std::uint16_t>(~kTransient);
-    if (flags != kOverflow || loadFixed<std::uint32_t>(bytes->data() + 12) < count) {
+    if (pageFlags(bytes->data()) != kOverflow ||
+        loadFixed<std::uint32_t>(bytes->data() + 12) < count) {
       problem(fmt::format("{}: page {} does not hold the large value it should", where, page));
     }
   }

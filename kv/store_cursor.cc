@@ -15,14 +15,6 @@ constexpr std::size_t kWindowKeys = 1024;
 StoreCursor::StoreCursor(const ReadAccess& store, SpaceId space)
     : cursor_(store.cursor(Table::kKv)), space_(space), prefix_(numberKey(space)) {}
 
-bool StoreCursor::take(std::string_view key, std::string_view value) {
-  key_ = key;
-  value_ = value;
-  return valid_ = true;
-}
-
-bool StoreCursor::none() { return valid_ = false; }
-
 bool StoreCursor::seek(std::string_view key) {
   inGroup_ = false;
   std::string target = prefix_ + std::string(key.substr(0, kInlineKeyBytes));
@@ -59,23 +51,7 @@ bool StoreCursor::seekLast() {
   return settleBackward();
 }
 
-bool StoreCursor::settleForward() {
-  if (!inSpace()) return none();
-  if (isBucket(cursor_.key())) return enterGroupForward({}, true);
-  return take(userKey(), cursor_.value());
-}
-
-bool StoreCursor::settleBackward() {
-  if (!inSpace()) return none();
-  if (isBucket(cursor_.key())) return enterGroupBackward({}, false);
-  return take(userKey(), cursor_.value());
-}
-
-bool StoreCursor::next() {
-  if (!inGroup_) {
-    cursor_.next();
-    return settleForward();
-  }
+bool StoreCursor::nextInGroup() {
   if (group_.at + 1 < group_.window.size()) {
     ++group_.at;
     return take(group_.window[group_.at].key, group_.window[group_.at].value);
@@ -85,11 +61,7 @@ bool StoreCursor::next() {
   return enterGroupForward(last, false);
 }
 
-bool StoreCursor::previous() {
-  if (!inGroup_) {
-    cursor_.previous();
-    return settleBackward();
-  }
+bool StoreCursor::previousInGroup() {
   if (group_.at > 0) {
     --group_.at;
     return take(group_.window[group_.at].key, group_.window[group_.at].value);

@@ -21,8 +21,16 @@ class StoreCursor {
   /// To the last key before `key`.
   bool seekBefore(std::string_view key);
   bool seekLast();
-  bool next();
-  bool previous();
+  bool next() {
+    if (inGroup_) return nextInGroup();
+    cursor_.next();
+    return settleForward();
+  }
+  bool previous() {
+    if (inGroup_) return previousInGroup();
+    cursor_.previous();
+    return settleBackward();
+  }
 
   [[nodiscard]] bool valid() const { return valid_; }
   [[nodiscard]] std::string_view key() const { return key_; }
@@ -40,10 +48,24 @@ class StoreCursor {
   bool inSpace() const {
     return cursor_.valid() && loadBigEndian64(cursor_.key().data()) == space_.value();
   }
-  bool settleForward();
-  bool settleBackward();
-  bool take(std::string_view key, std::string_view value);
-  bool none();
+  bool settleForward() {
+    if (!inSpace()) return none();
+    if (isBucket(cursor_.key())) return enterGroupForward({}, true);
+    return take(userKey(), cursor_.value());
+  }
+  bool settleBackward() {
+    if (!inSpace()) return none();
+    if (isBucket(cursor_.key())) return enterGroupBackward({}, false);
+    return take(userKey(), cursor_.value());
+  }
+  bool take(std::string_view key, std::string_view value) {
+    key_ = key;
+    value_ = value;
+    return valid_ = true;
+  }
+  bool none() { return valid_ = false; }
+  bool nextInGroup();
+  bool previousInGroup();
   std::string_view userKey() const { return cursor_.key().substr(kSpaceBytes); }
 
   bool enterGroupForward(std::string_view from, bool inclusive);

@@ -50,6 +50,56 @@ TEST_F(EnvironmentTest, MapGrowsInTheMiddleOfAWrite) {
   EXPECT_EQ(environment->snapshot().entries(Table::kKv), 20'000U);
 }
 
+// A snapshot's cursor steps through pages on its own, a write transaction's by LMDB: both see the
+// same.
+TEST_F(EnvironmentTest, CursorsOfSnapshotsAndWritesGoTheSameWay) {
+  auto environment = open();
+  std::mt19937_64 random(7);
+  environment->write([&](WriteTransaction& transaction) {
+    for (int i = 0; i < 3'000; ++i) {
+      std::size_t bytes = i % 50 == 0 ? random() % 30'000 : random() % (i < 1'500 ? 40 : 1'500);
+      transaction.put(Table::kKv, std::string(1 + random() % 400, static_cast<char>(random())),
+                      std::string(bytes, static_cast<char>(random())));
+    }
+  });
+  Snapshot snapshot = environment->snapshot();
+  Cursor here = snapshot.cursor(Table::kKv);
+  environment->write([&](WriteTransaction& transaction) {
+    Cursor there = transaction.cursor(Table::kKv);
+    auto both = [&](bool moved, bool movedThere) {
+      ASSERT_EQ(moved, movedThere);
+      ASSERT_EQ(here.valid(), there.valid());
+      if (!moved) return;
+      ASSERT_EQ(here.key(), there.key());
+      ASSERT_EQ(here.value(), there.value());
+    };
+    for (both(here.first(), there.first()); here.valid();) both(here.next(), there.next());
+    for (both(here.last(), there.last()); here.valid();) both(here.previous(), there.previous());
+    // Runs of steps of either kind between leaps.
+    for (int i = 0; i < 2'000; ++i) {
+      std::string key(1 + random() % 3, static_cast<char>(random()));
+      switch (random() % 4) {
+        case 0:
+          both(here.seek(key), there.seek(key));
+          break;
+        case 1:
+          both(here.seekBefore(key), there.seekBefore(key));
+          break;
+        default:
+          break;
+      }
+      for (std::uint64_t steps = random() % 60; steps > 0 && here.valid(); --steps) {
+        if (random() % 8 != 0) {
+          both(here.next(), there.next());
+        } else {
+          both(here.previous(), there.previous());
+        }
+      }
+      if (!here.valid()) both(here.first(), there.first());
+    }
+  });
+}
+
 TEST_F(EnvironmentTest, GrowthWaitsForSnapshotsOfOtherThreadsAndDoesNotDisturbThem) {
   auto environment = open();
   fill(*environment, 10, 100);
