@@ -112,8 +112,8 @@ def goals(r):
             1000)
     at_most("restore of 2,500 changed pages among 25,000", r.get("restore/cairn/pages:25000/changed:2500", "milliseconds"), "ms",
             1000)
-    for what, name in (("increments of 1,000 objects, 64 in flight, their past kept", "history/cairn/objects:1000/inflight:64"),
-                       ("one-row SQL commits of one object, 64 in flight, their past kept", "history/cairn/rows:20000/inflight:64")):
+    for what, name in (("increments of 1,000 objects, 64 in flight, their past kept", "history/cairn/objects:1000/inflight:64/rounds:2"),
+                       ("one-row SQL commits of one object, 64 in flight, their past kept", "history/cairn/rows:20000/inflight:64/rounds:2")):
         ratio(what, r.get(name, "kept_per_second"), "not kept", r.get(name, "dropped_per_second"), 0.85)
     for kind, text, most in (("indexed_integer", "an indexed integer", 60), ("value_200", "a 200-byte value", 320),
                              ("insert_with_index", "an insert with an index", 1000)):

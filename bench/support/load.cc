@@ -63,6 +63,7 @@ void runLane(Shared& shared, Lane& lane, std::uint32_t most, std::uint64_t seed)
       waitForRoom(lane, begun, most);
       std::int64_t now = nowNs();
       if (now >= shared.end || lane.failure) break;
+      if (shared.options.enough && shared.options.enough()) break;
       std::uint64_t number = shared.given.fetch_add(1, std::memory_order_relaxed);
       if (number >= shared.options.requests) break;
       ++begun;

@@ -39,6 +39,7 @@ struct LoadOptions {
   bool overlaps = false;  ///< The engine answers on a thread of its own.
   double seconds = 1;
   std::uint64_t requests = UINT64_MAX;  ///< At most so many.
+  std::function<bool()> enough;         ///< Asked before each request, if set: ends the load.
   std::uint64_t seed = 42;
 };
 

@@ -46,8 +46,6 @@ Directory::~Directory() {
   std::filesystem::remove_all(path_, ignored);
 }
 
-namespace {
-
 double cpuSeconds() {
   rusage usage{};
   ::getrusage(RUSAGE_SELF, &usage);
@@ -56,8 +54,6 @@ double cpuSeconds() {
   };
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
-
-}  // namespace
 
 std::uint64_t Run::parameter(std::string_view name) const {
   for (const auto& [key, value] : parameters_) {

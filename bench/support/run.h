@@ -44,6 +44,9 @@ struct Settings {
 
 using Parameters = std::vector<std::pair<std::string, std::int64_t>>;
 
+/// Of all threads of the process so far.
+[[nodiscard]] double cpuSeconds();
+
 /// A directory that is gone afterwards.
 class Directory {
  public:

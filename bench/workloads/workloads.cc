@@ -150,8 +150,10 @@ void addPast(List& list) {
     list.addFull("restore", restore, kOnlyCairn, {{"pages", pages, 200}, {"changed", 2'500, 20}});
   for (const char* kind : {"indexed_integer", "value_200", "insert_with_index", "kv_put_100"})
     list.add("changelog", changelog, kOnlyCairn, {{kind, 1}, {"commits", 20'000, 200}});
-  list.add("history", history, kOnlyCairn, {{"objects", 1'000, 10}, {"inflight", 64}});
-  list.add("history", history, kOnlyCairn, {{"rows", 20'000, 500}, {"inflight", 64}});
+  list.add("history", history, kOnlyCairn,
+           {{"objects", 1'000, 10}, {"inflight", 64}, {"rounds", 2, 1}});
+  list.add("history", history, kOnlyCairn,
+           {{"rows", 20'000, 500}, {"inflight", 64}, {"rounds", 2, 1}});
   for (std::int64_t objects : {1'000, 10'000, 100'000, 1'000'000})
     list.addFull("scale", scale, kOnlyCairn, {{"objects", objects, 50}, {"active", 1'000, 20}});
   list.addFull("scale", scale, kOnlyCairn, {{"objects", kMillion, 50}, {"active", 100'000, 20}});
