@@ -36,10 +36,8 @@ void counter(Run& run) {
   // its own) is not measured, then some time.
   std::uint64_t before = 0;
   if (quickToVisit) {
-    LoadOptions visit{.inflight = inflight,
-                      .overlaps = objects->overlaps(),
-                      .seconds = 120,
-                      .requests = count};
+    LoadOptions visit{
+        .inflight = inflight, .overlaps = objects->overlaps(), .seconds = 120, .requests = count};
     before = drive(visit, [&](std::uint64_t number, Random&, Done done) {
                objects->increment(number, done);
              }).requests;

@@ -154,6 +154,8 @@ void addPast(List& list) {
            {{"objects", 1'000, 10}, {"inflight", 64}, {"rounds", 2, 1}});
   list.add("history", history, kOnlyCairn,
            {{"rows", 20'000, 500}, {"inflight", 64}, {"rounds", 2, 1}});
+  list.addFull("day", day, kOnlyCairn,
+               {{"objects", 100'000, 100}, {"hours", 24, 1}, {"per_minute", 2'000, 20}});
   for (std::int64_t objects : {1'000, 10'000, 100'000, 1'000'000})
     list.addFull("scale", scale, kOnlyCairn, {{"objects", objects, 50}, {"active", 1'000, 20}});
   list.addFull("scale", scale, kOnlyCairn, {{"objects", kMillion, 50}, {"active", 100'000, 20}});

@@ -58,5 +58,7 @@ void changelog(Run& run);
 void history(Run& run);
 // scale.cc
 void scale(Run& run);
+// day.cc
+void day(Run& run);
 
 }  // namespace bench

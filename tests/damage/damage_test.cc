@@ -1,8 +1,10 @@
-// damage_test --cases N --seed S: damages one file of a root and opens it, in a process of its own.
-// Each case must end in one of: the same content as before (the damage is harmless), an error that
-// says so (detected), an older state together with word of a torn tail (reported), or an older
-// state that lacks only what stood in the journal's last segment from the first damaged block on
-// (cut: a journal whose end is gone cannot be told from one that was never written further).
+// damage_test --cases N --seed S [--flips|--surgery]: damages one file of a root and opens it, in a
+// process of its own. With --flips one bit of any file changes; with --surgery pieces of the
+// journal or the change log are dropped, repeated, moved, cut off or another root's. Each case must
+// end in one of: the same content as before (the damage is harmless), an error that says so
+// (detected), an older state together with word of a torn tail (reported), or an older state that
+// lacks only what stood in the journal's last segment from the first damaged block on (cut: a
+// journal whose end is gone cannot be told from one that was never written further).
 //
 // What SQLite files and LMDB hold has no checksums that a read compares. There a wrong answer is
 // counted by itself and must be found by `verify`, which knows the digest of every object. A page
@@ -241,18 +243,26 @@ Outcome checkpointAndVerify(const std::string& root) {
   return verifyRoot(root) == kHarmless ? kHarmless : kWrong;
 }
 
+enum class Kinds { kAll, kFlips, kSurgery };
+
 class Damager {
  public:
-  Damager(std::uint64_t seed, const std::vector<Base>& bases) : random_(seed), bases_(bases) {
+  Damager(std::uint64_t seed, const std::vector<Base>& bases, Kinds kinds)
+      : random_(seed), bases_(bases) {
     // The last base is another root: only a source of foreign files.
     base_ = &bases_[random_() % (bases_.size() - 1)];
     image_ = base_->image;
     // Each kind of file as often as the others, however many files and bytes it has.
     std::map<std::string, std::vector<std::string>> byKind;
-    for (const auto& [path, bytes] : image_.files) byKind[kindOf(path)].push_back(path);
+    for (const auto& [path, bytes] : image_.files) {
+      bool isLog = path.starts_with("journal/") || path.starts_with("changes/");
+      if (isLog || kinds != Kinds::kSurgery) byKind[kindOf(path)].push_back(path);
+    }
     auto kind = std::next(byKind.begin(), static_cast<std::ptrdiff_t>(random_() % byKind.size()));
     path_ = kind->second[random_() % kind->second.size()];
-    what_ = damage(image_.files[path_], kind->second);
+    std::string& bytes = image_.files[path_];
+    what_ = kinds == Kinds::kFlips ? flip(bytes)
+                                   : damage(bytes, kind->second, kinds == Kinds::kAll ? 12 : 7);
   }
 
   [[nodiscard]] const Base& base() const { return *base_; }
@@ -274,8 +284,9 @@ class Damager {
   }
 
  private:
-  std::string damage(std::string& bytes, const std::vector<std::string>& sameKind) {
-    switch (random_() % 12) {
+  // One of the first `ways` ways; from the eighth on they are flips.
+  std::string damage(std::string& bytes, const std::vector<std::string>& sameKind, unsigned ways) {
+    switch (random_() % ways) {
       case 0: {
         std::size_t size = bytes.empty() ? 0 : random_() % bytes.size();
         bytes.resize(size);
@@ -322,6 +333,10 @@ class Damager {
       default:
         break;
     }
+    return flip(bytes);
+  }
+
+  std::string flip(std::string& bytes) {
     if (bytes.empty()) {
       bytes = "x";
       return "a byte appended";
@@ -359,13 +374,19 @@ int main(int argc, char** argv) {
   CLI::App app("Damages a root in one place and opens it, over and over");
   std::uint64_t cases = 300;
   std::uint64_t seed = 1;
+  bool onlyFlips = false;
+  bool onlySurgery = false;
   bool verbose = false;
   app.add_option("--cases", cases, "How many")->capture_default_str();
   app.add_option("--seed", seed, "The first case's seed")->capture_default_str();
+  auto* flips = app.add_flag("--flips", onlyFlips, "No damage but single bits");
+  app.add_flag("--surgery", onlySurgery, "Pieces of the journal and the change log")
+      ->excludes(flips);
   app.add_flag("--verbose", verbose, "A line per case");
   addMutantOption(app);
   CLI11_PARSE(app, argc, argv);
 
+  Kinds kinds = onlyFlips ? Kinds::kFlips : onlySurgery ? Kinds::kSurgery : Kinds::kAll;
   std::vector<Base> bases;
   bases.push_back(makeBase("closed", 11, true));
   bases.push_back(makeBase("crashed", 12, false));
@@ -386,7 +407,7 @@ int main(int argc, char** argv) {
     }
   }
   for (std::uint64_t i = 0; i < cases; ++i) {
-    Damager damager(seed + i, bases);
+    Damager damager(seed + i, bases, kinds);
     writeImage(damager.image(), root);
     Outcome outcome =
         inChild([&] { return look(root, damager.base(), damager.survivors(), seed + i); });
@@ -412,8 +433,9 @@ int main(int argc, char** argv) {
                   damager.describe().c_str(), kOutcomeNames[outcome],
                   verified ? ", found by verify" : "");
       if (fails)
-        std::printf("reproduce: damage_test --cases 1 --seed %llu\n",
-                    static_cast<unsigned long long>(seed + i));
+        std::printf("reproduce: damage_test --cases 1 --seed %llu%s%s\n",
+                    static_cast<unsigned long long>(seed + i), onlyFlips ? " --flips" : "",
+                    onlySurgery ? " --surgery" : "");
     }
   }
   std::printf("%-12s %9s %9s %9s %9s %9s %9s %9s\n", "file", "harmless", "detected", "reported",
