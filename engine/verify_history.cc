@@ -1,9 +1,14 @@
 // The change log: its frames, the store's index of them, and, at full depth, whether undoing commit
 // after commit leads from the state there is to every state that was recorded.
+#include <algorithm>
 #include <cairn/error.h>
 #include <map>
+#include <memory>
 #include <set>
+#include <tuple>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -23,8 +28,10 @@ using sql::kPageBytes;
 
 namespace {
 
-// What a walk back may keep in memory: keys and pages that commits have changed since.
+// What walks back may keep in memory: keys and pages that commits have changed since.
 constexpr std::uint64_t kWalkBytesMax = std::uint64_t{256} << 20;
+// A frame holds runs of many spaces: so many are walked back at once, to read it once for all.
+constexpr std::size_t kWalksMax = 256;
 
 // Goes back through one space, from its state in the stores, keeping the digest up to date.
 class SpaceWalk {
@@ -38,18 +45,39 @@ class SpaceWalk {
         past_(store, reader, row.object),
         space_(space),
         row_(row),
+        after_(std::max(state.historyLsn, row.historyFrom)),
         where_(fmt::format("space {}", space.value())),
         file_(row.sqlPages > 0 ? files.openForReading(space) : nullptr),
         digest_(row.dataDigest),
         pageCount_(row.sqlPages) {}
 
-  void run() {
-    if (row_.historyFrom.isZero() && !checkState()) return;
+  /// The runs to be given to `undo`, newest first; none when the state they begin with is not what
+  /// it should be.
+  [[nodiscard]] std::vector<pitr::IndexedRun> begin() {
+    if (row_.historyFrom.isZero() && !checkState()) return {};
     alarms_ = past_.alarmsAt(row_.lastLsn, state_.lsn);
-    past_.history().backward(space_, std::max(state_.historyLsn, row_.historyFrom), state_.lsn, 0,
-                             [this](const pitr::CommitUndo& commit) { return check(commit); });
+    return past_.history().runs(space_, after_, state_.lsn);
   }
 
+  /// False: there is no use in going on.
+  bool undo(const std::vector<pitr::CommitUndo>& commits) {
+    for (auto commit = commits.rbegin(); commit != commits.rend(); ++commit) {
+      if (commit->lsn > state_.lsn) continue;
+      if (commit->lsn <= after_) break;
+      if (!check(*commit)) return false;
+    }
+    return true;
+  }
+
+  void tooLarge() {
+    verification_.unreadable(
+        where_, fmt::format("its history was walked back to commit {} only: going on would take "
+                            "more than {} bytes of memory",
+                            reached_.value(), kWalkBytesMax));
+  }
+
+  [[nodiscard]] std::string where() const { return where_; }
+  [[nodiscard]] std::uint64_t bytesKept() const { return bytesKept_; }
   [[nodiscard]] std::uint64_t commits() const { return commits_; }
 
  private:
@@ -96,19 +124,13 @@ class SpaceWalk {
                               commit.lsn.value(), sum.low, commit.digestAfter));
       return false;
     }
-    if (bytesKept_ > kWalkBytesMax) {
-      verification_.unreadable(
-          where_, fmt::format("its history was walked back to commit {} only: going on would take "
-                              "more than {} bytes of memory",
-                              commit.lsn.value(), kWalkBytesMax));
-      return false;
-    }
     ++commits_;
-    undo(commit);
+    reached_ = commit.lsn;
+    undoParts(commit);
     return true;
   }
 
-  void undo(const pitr::CommitUndo& commit) {
+  void undoParts(const pitr::CommitUndo& commit) {
     std::vector<pitr::Undo> undos;
     std::vector<std::uint32_t> pages;
     pitr::visitUndos(commit.undos, [&](const pitr::Undo& undo) {
@@ -196,7 +218,8 @@ class SpaceWalk {
   const StoreState& state_;
   ObjectPast past_;
   SpaceId space_;
-  const SpaceRow& row_;
+  SpaceRow row_;
+  Lsn after_;  ///< What came up to here is no longer kept.
   std::string where_;
   std::unique_ptr<File> file_;
 
@@ -208,6 +231,7 @@ class SpaceWalk {
   bool alarmsAreStale_ = false;
   std::uint64_t bytesKept_ = 0;
   std::uint64_t commits_ = 0;
+  Lsn reached_;
   std::uint64_t steps_ = 0;
 };
 
@@ -224,6 +248,7 @@ class HistoryCheck {
 
   void run() {
     if (!verification_.onlyObject) checkSegments();
+    readsRowByRow_ = readsRowByRow();
     checkIndex();
     if (!verification_.onlyObject) verification_.count("historyFrames", frames_.size());
     verification_.count("historyRuns", runs_);
@@ -250,7 +275,9 @@ class HistoryCheck {
       if (state_.changes.segment != 0) damage(files_.directory, "missing, and all history with it");
       return;
     }
-    for (const std::string& name : fileSystem.list(files_.directory)) {
+    std::vector<std::string> names = fileSystem.list(files_.directory);
+    std::sort(names.begin(), names.end());
+    for (const std::string& name : names) {
       std::optional<std::uint64_t> number = pitr::changeSegmentNumber(name);
       if (!number) {
         verification_.warning(files_.directory + "/" + name, "no segment has such a name");
@@ -278,18 +305,44 @@ class HistoryCheck {
                                      "was finished; the next one writes over them",
                                      bytes - end, end));
     }
-    try {
-      std::uint64_t stop =
-          reader_.scan(number, 0, end, false,
-                       [&](std::uint64_t offset, const pitr::FrameHeader&, std::string_view) {
-                         verification_.progress(offset, end);
-                         frames_.insert({number, offset});
-                       });
+    bool readsRuns = verification_.options().depth != VerifyDepth::kQuick;
+    bool sound = finding(path, [&] {
+      std::uint64_t stop = reader_.scan(
+          number, 0, end, readsRuns,
+          [&](std::uint64_t offset, const pitr::FrameHeader& frame, std::string_view payload) {
+            verification_.progress(offset, end);
+            frames_.insert({number, offset});
+            if (readsRuns && !finding(fmt::format("{} offset {}", path, offset),
+                                      [&] { readRuns(number, offset, frame, payload); }))
+              digests_.clear();
+          });
       if (stop < end)
-        damage(path, fmt::format("offset {}: a frame is damaged; {} bytes from there on are lost",
-                                 stop, end - stop));
-    } catch (const Error& error) {
-      damage(path, error.what());
+        throw Error(ErrorCode::kDamaged,
+                    fmt::format("offset {}: a frame is damaged; {} bytes from there on are lost",
+                                stop, end - stop));
+    });
+    // What comes after a gap has nothing to follow on from.
+    if (!sound) digests_.clear();
+  }
+
+  // The runs of a frame that the index knows. The others are of spaces that were swept.
+  void readRuns(std::uint64_t segment, std::uint64_t offset, const pitr::FrameHeader& frame,
+                std::string_view payload) {
+    std::size_t at = 0;
+    for (std::uint32_t i = 0; i < frame.runs; ++i) {
+      std::size_t bytes = pitr::runBytesAt(payload, at);
+      pitr::RunReader in(payload.substr(at, bytes));
+      const pitr::RunHeader& header = in.header();
+      if (std::optional<std::string_view> row =
+              store_.get(Table::kChanges, kv::numberKey(header.space, header.lastLsn))) {
+        pitr::RunPlace place = pitr::RunPlace::decode(*row);
+        if (place.segment == segment && place.frameOffset == offset && place.runOffset == at &&
+            place.runBytes == bytes) {
+          ++runsRead_;
+          checkRunBytes(place, in);
+        }
+      }
+      at += bytes;
     }
   }
 
@@ -298,8 +351,6 @@ class HistoryCheck {
     SpaceId space;
     Lsn lastLsn;
     UnixMillis lastTime;
-    bool hasDigest = false;
-    std::uint64_t digest = 0;
   };
 
   void checkIndex() {
@@ -322,11 +373,16 @@ class HistoryCheck {
       }
       if (!isWanted(space)) continue;
       ++runs_;
-      bool sound =
-          finding(fmt::format("history of space {} up to LSN {}", space.value(), lastLsn.value()),
-                  [&] { checkRun(space, lastLsn, pitr::RunPlace::decode(cursor.value()), chain); });
-      if (!sound) chain.hasDigest = false;
+      finding(fmt::format("history of space {} up to LSN {}", space.value(), lastLsn.value()),
+              [&] { checkRun(space, lastLsn, pitr::RunPlace::decode(cursor.value()), chain); });
     }
+  }
+
+  // Every row of the index must lead to its run. Whether one does not shows in the count of runs
+  // that were met frame by frame; which one, in reading them row by row, each from its frame.
+  [[nodiscard]] bool readsRowByRow() const {
+    if (verification_.options().depth == VerifyDepth::kQuick) return false;
+    return verification_.onlyObject || runsRead_ != store_.entries(Table::kChanges);
   }
 
   [[nodiscard]] bool isWanted(SpaceId space) const {
@@ -348,52 +404,113 @@ class HistoryCheck {
     chain.lastTime = place.lastTime;
     bool isScanned = !verification_.onlyObject;
     if (isScanned && !frames_.contains({place.segment, place.frameOffset})) {
-      chain.hasDigest = false;
       return damage(where,
                     fmt::format("it should stand in {} at offset {}, where no sound frame is",
                                 files_.path(place.segment), place.frameOffset));
     }
-    if (verification_.options().depth != VerifyDepth::kQuick)
-      readRun(space, lastLsn, place, where, chain);
+    if (!readsRowByRow_) return;
+    pitr::ChangeLogReader::Run run = reader_.read(space, lastLsn, place);
+    if (isScanned) {
+      checkPlace(place, pitr::RunReader(run.bytes), where);
+    } else {
+      checkRunBytes(place, pitr::RunReader(run.bytes));
+    }
   }
 
-  void readRun(SpaceId space, Lsn lastLsn, const pitr::RunPlace& place, const std::string& where,
-               Chain& chain) {
-    pitr::ChangeLogReader::Run run = reader_.read(space, lastLsn, place);
-    pitr::RunReader in(run.bytes);
-    std::vector<pitr::CommitUndo> commits = in.commits();
-    commits_ += commits.size();
-    const pitr::RunHeader& header = in.header();
+  std::vector<pitr::CommitUndo> checkPlace(const pitr::RunPlace& place, const pitr::RunReader& run,
+                                           const std::string& where) {
+    const pitr::RunHeader& header = run.header();
+    std::vector<pitr::CommitUndo> commits = run.commits();
     if (header.firstLsn != place.firstLsn || header.commits != place.commits ||
         header.touches != place.touches || commits.size() != place.commits)
       damage(where, "its index row describes another run");
-    if (chain.hasDigest && header.digestBefore != chain.digest)
+    return commits;
+  }
+
+  void checkRunBytes(const pitr::RunPlace& place, const pitr::RunReader& run) {
+    const pitr::RunHeader& header = run.header();
+    std::string where = fmt::format("history of space {} from LSN {} to {}", header.space.value(),
+                                    header.firstLsn.value(), header.lastLsn.value());
+    std::vector<pitr::CommitUndo> commits = checkPlace(place, run, where);
+    commits_ += commits.size();
+    auto [digest, isFirst] = digests_.try_emplace(header.space, header.digestBefore);
+    if (!isFirst && header.digestBefore != digest->second)
       damage(where,
              fmt::format("it starts from digest {:016x}, the run before it ends with {:016x}",
-                         header.digestBefore, chain.digest));
-    chain.hasDigest = true;
-    chain.digest = header.digestAfter.low;
+                         header.digestBefore, digest->second));
+    digest->second = header.digestAfter.low;
     for (const pitr::CommitUndo& commit : commits)
       pitr::visitUndos(commit.undos, [](const pitr::Undo&) {});
   }
 
+  using Spaces = std::vector<std::pair<SpaceId, SpaceRow>>;
+
   void walkSpaces() {
+    Spaces together;
     kv::Cursor cursor = store_.cursor(Table::kSpaces);
     for (bool more = cursor.first(); more; more = cursor.next()) {
       SpaceId space(loadBigEndian64(cursor.key().data()));
       if (cursor.key().size() != 8 || !isWanted(space)) continue;
-      finding(fmt::format("space {}", space.value()),
-              [&] { walkSpace(space, SpaceRow::decode(cursor.value())); });
+      finding(fmt::format("space {}", space.value()), [&] {
+        SpaceRow row = SpaceRow::decode(cursor.value());
+        // One whose time has passed is being removed, and may be half gone.
+        bool isExpired = !row.dropped.isZero() && row.dropped <= state_.historyLsn;
+        if (row.keepsHistory && !isExpired) together.emplace_back(space, std::move(row));
+      });
+      // Spaces of one time share frames, and have numbers close to each other.
+      if (together.size() == kWalksMax) walkTogether(std::exchange(together, {}));
     }
+    walkTogether(together);
+    for (; !alone_.empty(); alone_.pop_back()) walkTogether({alone_.back()});
   }
 
-  void walkSpace(SpaceId space, const SpaceRow& row) {
-    // One whose time has passed is being removed, and may be half gone.
-    bool isExpired = !row.dropped.isZero() && row.dropped <= state_.historyLsn;
-    if (!row.keepsHistory || isExpired) return;
-    SpaceWalk walk(verification_, store_, state_, reader_, pageFiles_, space, row);
-    walk.run();
-    walked_ += walk.commits();
+  // A run that a walk waits for.
+  struct WalkStep {
+    pitr::IndexedRun run;
+    std::size_t walk;
+  };
+
+  void walkTogether(const Spaces& spaces) {
+    std::vector<std::unique_ptr<SpaceWalk>> walks;
+    std::vector<WalkStep> steps;
+    for (const auto& [space, row] : spaces) {
+      walks.push_back(std::make_unique<SpaceWalk>(verification_, store_, state_, reader_,
+                                                  pageFiles_, space, row));
+      finding(walks.back()->where(), [&] {
+        for (pitr::IndexedRun& run : walks.back()->begin())
+          steps.push_back({std::move(run), walks.size() - 1});
+      });
+    }
+    // Runs of a space stand in the change log as they came.
+    auto placed = [](const WalkStep& step) {
+      const pitr::RunPlace& place = step.run.place;
+      return std::tuple(place.segment, place.frameOffset, place.runOffset);
+    };
+    std::sort(steps.begin(), steps.end(),
+              [&](const WalkStep& a, const WalkStep& b) { return placed(a) > placed(b); });
+    std::uint64_t bytesKept = 0;
+    for (const WalkStep& step : steps) {
+      std::unique_ptr<SpaceWalk>& walk = walks[step.walk];
+      if (!walk) continue;
+      bool goesOn = false;
+      std::uint64_t before = walk->bytesKept();
+      finding(walk->where(), [&] {
+        pitr::ChangeLogReader::Run keep;
+        goesOn = walk->undo(pitr::readCommits(reader_, step.run, keep));
+      });
+      bytesKept += walk->bytesKept() - before;
+      if (goesOn && bytesKept <= kWalkBytesMax) continue;
+      if (goesOn && spaces.size() > 1) {
+        // With all memory to itself it may get to the end.
+        alone_.push_back(spaces[step.walk]);
+      } else {
+        if (goesOn) walk->tooLarge();
+        walked_ += walk->commits();
+      }
+      bytesKept -= walk->bytesKept();
+      walk.reset();
+    }
+    for (const auto& walk : walks) walked_ += walk ? walk->commits() : 0;
   }
 
   // What `work` throws about the bytes it reads is a finding. Returns whether it threw none.
@@ -417,6 +534,10 @@ class HistoryCheck {
   pitr::ChangeLogReader reader_;
   sql::PageFiles pageFiles_;
   std::set<std::pair<std::uint64_t, std::uint64_t>> frames_;  ///< Sound ones: segment and offset.
+  std::map<SpaceId, std::uint64_t> digests_;  ///< That the last run of a space ended with.
+  std::uint64_t runsRead_ = 0;                ///< That rows of the index led to.
+  bool readsRowByRow_ = false;
+  Spaces alone_;  ///< To be walked back one by one.
   std::uint64_t runs_ = 0;
   std::uint64_t commits_ = 0;
   std::uint64_t walked_ = 0;
