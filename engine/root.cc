@@ -67,6 +67,13 @@ void refuseOpenToOthers(const std::string& path) {
   }
 }
 
+void refuseLink(const std::string& path) {
+  struct stat status {};
+  if (::lstat(path.c_str(), &status) != 0 || !S_ISLNK(status.st_mode)) return;
+  throw Error(ErrorCode::kInvalidArgument,
+              fmt::format("{} is a symbolic link: what a root holds stands in it", path));
+}
+
 }  // namespace
 
 Root Root::open(FileSystem& fileSystem, const std::string& path, UnixMillis now) {
@@ -83,18 +90,28 @@ Root Root::open(FileSystem& fileSystem, const std::string& path, UnixMillis now)
   } else {
     root.create(fileSystem, now);
   }
+  root.refuseLinks(fileSystem);
   return root;
 }
 
 Root Root::look(FileSystem& fileSystem, const std::string& path) {
   Root root(path);
   root.id_ = identify(fileSystem, path);
+  root.refuseLinks(fileSystem);
   return root;
 }
 
 RootId Root::identify(FileSystem& fileSystem, const std::string& path) {
   std::string format = path + "/FORMAT";
   return parseFormat(readAll(fileSystem, format), format);
+}
+
+// A link would have the engine read or write somewhere else. Files that the engine opens itself are
+// never opened through one; these are LMDB's, and the directories on the way.
+void Root::refuseLinks(FileSystem& fileSystem) const {
+  for (const std::string& directory : {journal(), store(), sql(), changes()}) refuseLink(directory);
+  for (const char* file : {"/data.mdb", "/lock.mdb"}) refuseLink(store() + file);
+  for (const std::string& name : fileSystem.list(sql())) refuseLink(sql() + "/" + name);
 }
 
 void Root::makeDirectories(FileSystem& fileSystem) {

@@ -36,6 +36,7 @@ class Root {
   explicit Root(std::string path) : path_(std::move(path)) {}
   void create(FileSystem& fileSystem, UnixMillis now);
   void makeDirectories(FileSystem& fileSystem);
+  void refuseLinks(FileSystem& fileSystem) const;
 
   std::string path_;
   RootId id_;
