@@ -176,6 +176,7 @@ void EngineCore::checkpoint() {
 }
 
 void EngineCore::storeThrough(Lsn target) {
+  forkGuard_.refuseFork();
   if (readOnly() || storedLsn() >= target) return;
   journal_->wait(target);
   if (storedLsn() >= target) return;

@@ -19,11 +19,16 @@ const std::string& ObjectRef::name() const { return state_->name; }
 
 bool Ticket::durable() const { return engine_ == nullptr || engine_->journal().durable() >= lsn_; }
 void Ticket::wait() const {
-  if (engine_ != nullptr) engine_->journal().wait(lsn_);
+  if (engine_ == nullptr) return;
+  engine_->forkGuard().refuseFork();
+  engine_->journal().wait(lsn_);
 }
 
 Engine::Engine(std::unique_ptr<EngineCore> core) : core_(std::move(core)) {}
-Engine::~Engine() = default;
+Engine::~Engine() {
+  // The threads to be joined, and the journal to be ended, are another process's.
+  if (core_->forkGuard().inFork()) static_cast<void>(core_.release());
+}
 
 std::unique_ptr<Engine> Engine::open(const EngineOptions& options) {
   return std::unique_ptr<Engine>(new Engine(std::make_unique<EngineCore>(options)));
@@ -34,7 +39,10 @@ std::unique_ptr<Engine> Engine::openReadOnly(const EngineOptions& options) {
       new Engine(std::make_unique<EngineCore>(options, EngineCore::Access::kReadOnly)));
 }
 
-void Engine::close() { core_->close(); }
+void Engine::close() {
+  core_->forkGuard().refuseFork();
+  core_->close();
+}
 
 void Engine::defineClass(std::string_view className, Backend backend) {
   core_->classEntry(className, backend);
@@ -54,6 +62,7 @@ Ticket Engine::runTurn(const ObjectRef& object, void (*call)(void*, Storage&), v
 }
 
 void Engine::onDurable(const Ticket& ticket, std::function<void(const std::exception_ptr&)> then) {
+  core_->forkGuard().refuseFork();
   core_->journal().onDurable(ticket.lsn(), std::move(then));
 }
 

@@ -297,6 +297,7 @@ void EngineCore::close() {
 }
 
 void EngineCore::checkUsable() const {
+  forkGuard_.refuseFork();
   if (readOnly())
     throw Error(ErrorCode::kUnsupported, fmt::format("{} is open for reading only", options_.root));
   if (!isBroken_.load(std::memory_order_acquire)) {

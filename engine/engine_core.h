@@ -21,6 +21,7 @@
 #include <thread>
 #include <vector>
 
+#include "engine/base/fork_guard.h"
 #include "engine/journal.h"
 #include "engine/memory_budget.h"
 #include "engine/object_state.h"
@@ -116,6 +117,7 @@ class EngineCore {
   }
   /// Throws the cause if the engine is broken or closed.
   void checkUsable() const;
+  [[nodiscard]] const ForkGuard& forkGuard() const { return forkGuard_; }
 
   [[nodiscard]] const RootId& rootId() const { return root_.id(); }
 
@@ -324,6 +326,7 @@ class EngineCore {
   std::multiset<Lsn> leases_;
   std::list<Claimed> claims_;  ///< Guarded as leases are.
 
+  ForkGuard forkGuard_;
   mutable std::mutex brokenMutex_;
   std::exception_ptr broken_;
   std::atomic<bool> isBroken_{false};

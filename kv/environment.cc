@@ -309,6 +309,7 @@ void Environment::openTables(bool create) {
 }
 
 Snapshot Environment::snapshot() {
+  forkGuard_.refuseFork();
   Idle taken{nullptr, 0};
   {
     std::unique_lock lock(mutex_);

@@ -19,6 +19,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/base/fork_guard.h"
 #include "kv/lmdb_layout.h"
 
 struct MDB_cursor;
@@ -213,6 +214,7 @@ class Environment {
   void refreshIdle();
 
   Options options_;
+  ForkGuard forkGuard_;  ///< LMDB must not be used after a fork.
   MDB_env* environment_ = nullptr;
   std::array<unsigned, kTableCount> tables_{};
   std::atomic<std::uint64_t> mapBytes_ = 0;

@@ -310,6 +310,7 @@ void Core::ensureEvictionTimer() {
 void Core::send(const DurableObjectId& id, const std::string& locationHint,
                 std::shared_ptr<Event> event) {
   try {
+    forkGuard_.refuseFork();
     const ClassRecord* record = classRecord(id.className());
     if (record == nullptr)
       throw Error(ErrorCode::kNotFound, fmt::format("class {} is not defined", id.className()));

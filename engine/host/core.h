@@ -24,6 +24,7 @@
 #include <asio/thread_pool.hpp>
 
 #include "alarms/scheduler.h"
+#include "engine/base/fork_guard.h"
 #include "engine/host/counters.h"
 #include "engine/host/timers.h"
 
@@ -57,6 +58,7 @@ class Core {
 
   [[nodiscard]] Host& host() const { return host_; }
   [[nodiscard]] const HostOptions& options() const { return options_; }
+  [[nodiscard]] const ForkGuard& forkGuard() const { return forkGuard_; }
   [[nodiscard]] const Clock& clock() const { return *options_.engine.clock; }
   [[nodiscard]] std::int64_t nowNs() const { return clock().monotonic().count(); }
   [[nodiscard]] const asio::any_io_executor& executor() const { return executor_; }
@@ -149,6 +151,7 @@ class Core {
 
   Host& host_;
   HostOptions options_;
+  ForkGuard forkGuard_;
   std::unique_ptr<asio::thread_pool> pool_;
   asio::any_io_executor executor_;
   Counters counters_;

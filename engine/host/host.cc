@@ -8,7 +8,10 @@
 namespace cairn {
 
 Host::Host(HostOptions options) : core_(std::make_unique<host::Core>(*this, std::move(options))) {}
-Host::~Host() = default;
+Host::~Host() {
+  // Its threads are another process's.
+  if (core_->forkGuard().inFork()) static_cast<void>(core_.release());
+}
 
 void Host::defineClass(std::string className, ClassOptions options, bool hasAlarm) {
   core_->define(std::move(className), std::move(options), hasAlarm);

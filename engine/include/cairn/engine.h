@@ -140,6 +140,8 @@ struct RecoveryReport {
   std::uint64_t commitsNotSeen = 0;
 };
 
+/// A root that is open. It belongs to the process that opened it: in a fork of that one its calls
+/// throw kBroken, and its destructor leaves everything as it is.
 class Engine {
  public:
   /// Opens the root, creating it if it is missing, and recovers what an earlier end left

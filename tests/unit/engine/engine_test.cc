@@ -3,11 +3,15 @@
 // while the engine still runs.
 #include <atomic>
 #include <cairn/engine.h>
+#include <cairn/history.h>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <random>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <thread>
+#include <unistd.h>
 
 #include <gtest/gtest.h>
 
@@ -488,6 +492,47 @@ TEST_F(EngineTest, SecondOpenerIsToldWhoHoldsTheRoot) {
     EXPECT_NE(std::string(error.what()).find(std::to_string(::getpid())), std::string::npos)
         << error.what();
   }
+}
+
+// What a fork did to the root would go into the middle of its parent's writes.
+TEST_F(EngineTest, AForkIsRefusedAndDoesNotDisturbItsParent) {
+  auto engine = open();
+  ObjectRef object = engine->object("Test", "a");
+  Ticket ticket = engine->turn(object, [](Storage& s) { s.kv().put("k", 1); });
+  std::fflush(nullptr);
+  pid_t child = ::fork();
+  if (child == 0) {
+    ::alarm(20);
+    auto refused = [&](const std::function<void()>& call) {
+      try {
+        call();
+      } catch (const Error& error) {
+        return error.code() == ErrorCode::kBroken &&
+               std::string(error.what()).find("is a fork of it") != std::string::npos;
+      }
+      return false;
+    };
+    bool good = refused([&] { engine->turn(object, [](Storage& s) { s.kv().put("k", 2); }); }) &&
+                refused([&] { engine->checkpoint(); }) && refused([&] { ticket.wait(); }) &&
+                refused([&] { (void)engine->stats(); }) &&
+                refused([&] { (void)engine->history(object).view(ticket.lsn()); }) &&
+                refused([&] { engine->close(); });
+    engine.reset();
+    ::_exit(good ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  ticket.wait();
+  engine->turn(object, [](Storage& s) { s.kv().put("other", 3); });
+  engine->checkpoint();
+  EXPECT_EQ(codeOf([&] { open(); }), ErrorCode::kBusy) << "the fork's end let go of the lock";
+  object = {};
+  engine.reset();
+  engine = open();
+  EXPECT_TRUE(engine->recovery().cleanlyClosed);
+  EXPECT_EQ(number(*engine, "a", "k"), 1);
+  EXPECT_EQ(number(*engine, "a", "other"), 3);
 }
 
 TEST_F(EngineTest, NamesThatWouldMisleadAreRefused) {
