@@ -74,7 +74,9 @@ using namespace cairn::test;  // Likewise.
 struct Told {
   std::atomic<std::uint64_t> acknowledged;
   std::atomic<std::int64_t> allocations;
-  std::atomic<bool> wrong;  ///< Going on after the failure, the engine said what is not so.
+  std::atomic<bool> refused;  ///< The failure reached the caller.
+  std::atomic<bool> broken;   ///< After it the engine said that it is broken.
+  std::atomic<bool> wrong;    ///< Going on after it, the engine said what is not so.
 };
 
 Workload::Options workloadOptions(std::uint64_t seed) {
@@ -106,14 +108,15 @@ bool holds(Engine& engine, const Workload& all, std::uint64_t acknowledged) {
 }
 
 // Whether the engine goes on as if what failed had not been tried, or says that it cannot go on.
-bool goesOn(Engine& engine, const Workload& all, std::uint64_t acknowledged) {
+bool goesOn(Engine& engine, const Workload& all, Told& told) {
   try {
     // What is armed is restored: reading tells it from what it was before.
     for (int i = 0; i < workloadOptions(0).objects; ++i) engine.endSession(all.object(engine, i));
-    if (holds(engine, all, acknowledged)) return true;
+    if (holds(engine, all, told.acknowledged)) return true;
     std::printf("so says the engine that ran out of memory\n");
   } catch (const Error& error) {
-    if (error.code() == ErrorCode::kBroken) return true;
+    told.broken = error.code() == ErrorCode::kBroken;
+    if (told.broken) return true;
     std::printf("going on: %s\n", error.what());
   }
   return false;
@@ -148,7 +151,8 @@ void live(const std::string& root, std::uint64_t seed, std::int64_t failing, Tol
     allocationsLeft = INT64_MAX;
   } catch (const std::exception&) {
     allocationsLeft = INT64_MAX;
-    if (all != nullptr && engine) told.wrong = !goesOn(*engine, *all, told.acknowledged);
+    told.refused = true;
+    if (all != nullptr && engine) told.wrong = !goesOn(*engine, *all, told);
   }
 }
 
@@ -184,13 +188,15 @@ int main(int argc, char** argv) {
   }
 
   std::uint64_t lost = 0;
+  std::uint64_t refused = 0;
+  std::uint64_t broken = 0;
   for (std::uint64_t i = 0; i < cases; ++i) {
     if (only && i != *only) continue;
     auto failing = allocation.value_or(static_cast<std::int64_t>(i * 2'654'435'761U) % allocations);
     std::string root = directory / "root";
     std::filesystem::remove_all(root);
     told.acknowledged = 0;
-    told.wrong = false;
+    told.refused = told.broken = told.wrong = false;
     std::fflush(stdout);
     pid_t child = ::fork();
     if (child == 0) {
@@ -204,6 +210,8 @@ int main(int argc, char** argv) {
     int status = 0;
     ::waitpid(child, &status, 0);
     bool lived = WIFEXITED(status);
+    refused += told.refused ? 1 : 0;
+    broken += told.broken ? 1 : 0;
     if (!lived) std::printf("ended by signal %d\n", WTERMSIG(status));
     bool held = opensAndHolds(root, all, told.acknowledged);
     if (lived && held && !told.wrong) continue;
@@ -215,8 +223,11 @@ int main(int argc, char** argv) {
         static_cast<long long>(allocations), static_cast<unsigned long long>(cases),
         static_cast<unsigned long long>(seed), static_cast<unsigned long long>(i));
   }
-  std::printf("%llu cases with seed %llu, about %lld allocations to fail, %llu lost\n",
-              static_cast<unsigned long long>(cases), static_cast<unsigned long long>(seed),
-              static_cast<long long>(allocations), static_cast<unsigned long long>(lost));
+  std::printf(
+      "%llu cases with seed %llu, about %lld allocations to fail: %llu reached the caller, %llu of "
+      "them broke the engine, %llu lost\n",
+      static_cast<unsigned long long>(cases), static_cast<unsigned long long>(seed),
+      static_cast<long long>(allocations), static_cast<unsigned long long>(refused),
+      static_cast<unsigned long long>(broken), static_cast<unsigned long long>(lost));
   return lost == 0 ? 0 : 1;
 }
