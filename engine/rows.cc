@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/base/checksum.h"
 #include "engine/base/coding.h"
 #include "kv/keys.h"
 
@@ -76,16 +77,21 @@ void StoreState::save(kv::WriteTransaction& transaction) const {
   transaction.put(kv::Table::kMeta, kStateKey, encode());
 }
 
+// No digest covers a class, and no other row repeats its name.
 std::string ClassRow::encode() const {
   std::string out(1, static_cast<char>(backend));
   putString(out, name);
+  putFixed<std::uint64_t>(out, checksum64(out));
   return out;
 }
 
 ClassRow ClassRow::decode(std::string_view bytes) {
-  return decodeRow<ClassRow>("class", bytes, [](Decoder& in, ClassRow& row) {
+  return decodeRow<ClassRow>("class", bytes, [bytes](Decoder& in, ClassRow& row) {
     row.backend = static_cast<Backend>(in.byte("backend"));
     row.name = in.string("name");
+    std::size_t covered = in.position();
+    if (in.fixed<std::uint64_t>("checksum") != checksum64(bytes.substr(0, covered)))
+      in.fail("checksum");
   });
 }
 

@@ -421,7 +421,8 @@ class HistoryCheck {
                                            const std::string& where) {
     const pitr::RunHeader& header = run.header();
     std::vector<pitr::CommitUndo> commits = run.commits();
-    if (header.firstLsn != place.firstLsn || header.commits != place.commits ||
+    if (header.firstLsn != place.firstLsn || header.firstTime != place.firstTime ||
+        header.lastTime != place.lastTime || header.commits != place.commits ||
         header.touches != place.touches || commits.size() != place.commits)
       damage(where, "its index row describes another run");
     return commits;

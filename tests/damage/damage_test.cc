@@ -376,12 +376,14 @@ int main(int argc, char** argv) {
   std::uint64_t seed = 1;
   bool onlyFlips = false;
   bool onlySurgery = false;
+  std::string keep;
   bool verbose = false;
   app.add_option("--cases", cases, "How many")->capture_default_str();
   app.add_option("--seed", seed, "The first case's seed")->capture_default_str();
   auto* flips = app.add_flag("--flips", onlyFlips, "No damage but single bits");
   app.add_flag("--surgery", onlySurgery, "Pieces of the journal and the change log")
       ->excludes(flips);
+  app.add_option("--keep", keep, "Where the last damaged root is left, to be looked at");
   app.add_flag("--verbose", verbose, "A line per case");
   addMutantOption(app);
   CLI11_PARSE(app, argc, argv);
@@ -408,6 +410,7 @@ int main(int argc, char** argv) {
   }
   for (std::uint64_t i = 0; i < cases; ++i) {
     Damager damager(seed + i, bases, kinds);
+    if (!keep.empty()) writeImage(damager.image(), keep);
     writeImage(damager.image(), root);
     Outcome outcome =
         inChild([&] { return look(root, damager.base(), damager.survivors(), seed + i); });
