@@ -51,8 +51,8 @@ class SpaceWalk {
         digest_(row.dataDigest),
         pageCount_(row.sqlPages) {}
 
-  /// The runs to be given to `undo`, newest first; none when the state they begin with is not what
-  /// it should be.
+  /// The runs whose commits are to be given to `undo`, from the last one back; none when the state
+  /// they lead to is not what it should be.
   [[nodiscard]] std::vector<pitr::IndexedRun> begin() {
     if (row_.historyFrom.isZero() && !checkState()) return {};
     alarms_ = past_.alarmsAt(row_.lastLsn, state_.lsn);
@@ -275,9 +275,7 @@ class HistoryCheck {
       if (state_.changes.segment != 0) damage(files_.directory, "missing, and all history with it");
       return;
     }
-    std::vector<std::string> names = fileSystem.list(files_.directory);
-    std::sort(names.begin(), names.end());
-    for (const std::string& name : names) {
+    for (const std::string& name : fileSystem.list(files_.directory)) {
       std::optional<std::uint64_t> number = pitr::changeSegmentNumber(name);
       if (!number) {
         verification_.warning(files_.directory + "/" + name, "no segment has such a name");
