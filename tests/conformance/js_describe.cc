@@ -2,11 +2,11 @@
 #include <cairn/value_bigint.h>
 #include <cairn/value_objects.h>
 #include <cmath>
-#include <unordered_map>
 
 #include "kv/value_text.h"
 #include "tests/conformance/js_value.h"
 #include "tests/support/value_description.h"
+#include "tools/cli/value_sharing.h"
 
 namespace cairn::conformance {
 
@@ -94,93 +94,16 @@ Json text(const Value& value) {
               {"head", headJson}};
 }
 
-// Which objects are met more than once: these get a "$id".
-class Sharing {
- public:
-  struct Place {
-    Value value;
-    int met = 0;
-    int id = 0;
-  };
-
-  explicit Sharing(const Value& root) { visit(root); }
-
-  Place& find(const Value& value) {
-    auto [from, to] = places_.equal_range(addressOf(value));
-    for (auto at = from; at != to; ++at) {
-      if (at->second.value.isSameObject(value)) return at->second;
-    }
-    return places_.emplace(addressOf(value), Place{value})->second;
-  }
-  int nextId() { return ++lastId_; }
-
- private:
-  // Dates give no reference to tell them apart by; `isSameObject` does.
-  static std::size_t addressOf(const Value& value) {
-    auto address = [](const auto& object) { return reinterpret_cast<std::size_t>(&object) >> 4; };
-    switch (value.type()) {
-      case Value::Type::kBoxed:
-        return address(value.asBoxed());
-      case Value::Type::kRegExp:
-        return address(value.asRegExp());
-      case Value::Type::kArray:
-        return address(value.asArray());
-      case Value::Type::kObject:
-        return address(value.asObject());
-      case Value::Type::kMap:
-        return address(value.asMap());
-      case Value::Type::kSet:
-        return address(value.asSet());
-      case Value::Type::kArrayBuffer:
-        return address(value.asArrayBuffer());
-      case Value::Type::kView:
-        return address(value.asView());
-      case Value::Type::kError:
-        return address(value.asError());
-      case Value::Type::kDate:
-        return std::hash<double>()(value.asDateMs());
-      default:
-        return 0;
-    }
-  }
-
-  void visit(const Value& value) {
-    if (!value.hasIdentity()) return;
-    if (++find(value).met > 1) return;
-    if (value.is(Value::Type::kArray)) {
-      for (auto [index, element] : value.asArray().elements()) visit(element);
-      for (const auto& property : value.asArray().properties()) visit(property.value);
-    } else if (value.is(Value::Type::kObject)) {
-      for (auto [name, part] : value.asObject()) visit(part);
-    } else if (value.is(Value::Type::kMap)) {
-      for (const auto& entry : value.asMap()) {
-        visit(entry.key);
-        visit(entry.value);
-      }
-    } else if (value.is(Value::Type::kSet)) {
-      for (const Value& member : value.asSet()) visit(member);
-    } else if (value.is(Value::Type::kView)) {
-      visit(value.asView().buffer());
-    } else if (value.is(Value::Type::kError)) {
-      if (const Value* cause = value.asError().cause()) visit(*cause);
-    }
-  }
-
-  std::unordered_multimap<std::size_t, Place> places_;
-  int lastId_ = 0;
-};
-
 class Writer {
  public:
   explicit Writer(const Value& root) : sharing_(root) {}
 
   Json write(const Value& value, const std::string& className = {}) {
     if (!value.hasIdentity()) return primitive(value);
-    Sharing::Place& place = sharing_.find(value);
+    cli::Sharing::Place& place = *sharing_.find(value);
     if (place.id != 0) return Json{{"$ref", place.id}};
-    bool isShared = place.met > 1;
-    if (isShared) place.id = sharing_.nextId();
-    int id = place.id;
+    if (place.met > 1) place.id = sharing_.nextId();
+    unsigned id = place.id;
     if (value.is(Value::Type::kArray)) return array(value.asArray(), id);
     if (value.is(Value::Type::kObject)) return object(value.asObject(), id, className);
     return other(value, id);
@@ -204,13 +127,13 @@ class Writer {
     }
   }
 
-  static Json begin(const char* type, int id) {
+  static Json begin(const char* type, unsigned id) {
     Json json = typed(type);
     if (id != 0) json["$id"] = id;
     return json;
   }
 
-  Json array(const Value::Array& array, int id) {
+  Json array(const Value::Array& array, unsigned id) {
     bool isPlain = id == 0 && !array.hasHoles() && array.properties().empty();
     if (isPlain) {
       Json list = Json::array();
@@ -233,7 +156,7 @@ class Writer {
            isWellFormed(Value(name).asUtf16());
   }
 
-  Json object(const Value::Object& object, int id, const std::string& className) {
+  Json object(const Value::Object& object, unsigned id, const std::string& className) {
     bool isPlain = id == 0 && className.empty();
     for (auto [name, part] : object) isPlain = isPlain && isPlainName(name);
     if (isPlain) {
@@ -252,7 +175,7 @@ class Writer {
     return json;
   }
 
-  Json other(const Value& value, int id) {
+  Json other(const Value& value, unsigned id) {
     switch (value.type()) {
       case Value::Type::kBoxed: {
         Json json = begin("boxed", id);
@@ -333,7 +256,7 @@ class Writer {
     return json;
   }
 
-  Sharing sharing_;
+  cli::Sharing sharing_;
 };
 
 }  // namespace

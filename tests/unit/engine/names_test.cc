@@ -3,16 +3,15 @@
 #include <cairn/engine.h>
 #include <cairn/error.h>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <set>
-#include <sstream>
 #include <string>
 #include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/support/damage.h"
 #include "tests/support/temporary_directory.h"
 
 namespace cairn {
@@ -217,17 +216,6 @@ TEST(Names, AllOthersAreObjectsOfTheirOwn) {
   }
 }
 
-std::map<std::string, std::string> contentOf(const std::string& directory) {
-  std::map<std::string, std::string> content;
-  for (const auto& entry : fs::recursive_directory_iterator(directory)) {
-    if (!entry.is_regular_file()) continue;
-    std::ostringstream text;
-    text << std::ifstream(entry.path(), std::ios::binary).rdbuf();
-    content[entry.path().string()] = text.str();
-  }
-  return content;
-}
-
 // Every file and directory of a root, one after another, is moved away and a link put in its place.
 TEST(Names, LinksPlantedInARootLeadNowhere) {
   test::TemporaryDirectory directory;
@@ -257,7 +245,7 @@ TEST(Names, LinksPlantedInARootLeadNowhere) {
     fs::create_directory(outside);
     fs::rename(place, outside / "moved");
     fs::create_symlink(outside / "moved", place);
-    std::map<std::string, std::string> before = contentOf(outside);
+    std::map<std::string, std::string> before = test::bytesIn(outside);
     std::string refused;
     try {
       auto engine = Engine::open(optionsOf(root));
@@ -270,7 +258,7 @@ TEST(Names, LinksPlantedInARootLeadNowhere) {
       refused = error.what();
     }
     EXPECT_FALSE(refused.empty()) << place;
-    EXPECT_EQ(contentOf(outside) == before, true) << place << " was written through a link";
+    EXPECT_EQ(test::bytesIn(outside) == before, true) << place << " was written through a link";
     fs::remove_all(outside);
   }
 }
